@@ -1,0 +1,1 @@
+"""tracefuse's checkout; not shipped, it lets editors follow relative imports."""

@@ -1,0 +1,1 @@
+"""jit: record, compile, replay."""

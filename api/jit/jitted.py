@@ -1,0 +1,195 @@
+"""`jit`: the decorator."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+import types
+import warnings
+from typing import Any, Callable, Optional
+
+from ...tracer.pytree import flatten
+from ...tracer.record import state
+from ...tracer.watch import Pins, epoch, may_mutate
+from ..tensor import Tensor
+from .entry import FORK, MISS, Entry
+from .lowered import Lowered, lower
+from .path import PLAIN, NotKept, Path
+from .recording import Recording, Rerun, record
+from .report import Report
+from .symbols import symbolic_shapes
+from .unpack import kinds_of
+
+__all__ = ["Jitted", "jit"]
+
+_log = logging.getLogger("tracefuse.jit")
+_MANY = 8  # recordings of one way after which we say that it never settles
+
+
+class Jitted:
+    """A function that is recorded, compiled, and from then on replayed.
+
+    Made by `jit`. A call that finds what a recording relied on unchanged runs
+    compiled code only; any other records, and gives the same answer.
+    """
+
+    def __init__(self, function: Callable, dynamic_shapes: Optional[dict] = None):
+        functools.update_wrapper(self, function, updated=())
+        self.__wrapped__ = function
+        self._name = getattr(function, "__name__", type(function).__name__)
+        self._dynamic = dynamic_shapes
+        self._entries: list[Entry] = []
+        self._suspects: list[Pins] = []
+        self._report = Report(self._name)
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if state.recorder is not None or _disabled():
+            return self.__wrapped__(*args, **kwargs)
+        for entry in self._entries:
+            result = entry.call(args, kwargs)
+            if result is not MISS:
+                if result is FORK:
+                    return self._record(args, kwargs, entry)
+                return result
+        return self._record(args, kwargs, None)
+
+    def __get__(self, owner: Any, kind: Optional[type] = None) -> Any:
+        return self if owner is None else types.MethodType(self, owner)
+
+    def __repr__(self) -> str:
+        return f"<jit {self._name}: {len(self._entries)} signatures>"
+
+    # -- recording
+
+    def _record(self, args: tuple, kwargs: dict, entry: Optional[Entry]) -> Any:
+        with self._lock:
+            return self._record_locked(args, kwargs, entry)
+
+    def _record_locked(self, args: tuple, kwargs: dict, entry: Optional[Entry]) -> Any:
+        leaves, spec = flatten((args, kwargs))
+        shapes = symbolic_shapes(self.__wrapped__, args, kwargs, self._dynamic)
+        kinds = kinds_of(leaves, shapes)
+        grad, before = state.grad, epoch.value
+        held = [pins for pins in self._suspects if pins.hold()]
+        try:
+            recording = record(self._name, self.__wrapped__, args, kwargs, shapes)
+        except Rerun:
+            return self.__wrapped__(*args, **kwargs)
+        try:
+            self._keep(recording, leaves, entry or Entry(self._name, kinds, spec, grad),
+                       held, before)
+        except NotKept as why:
+            self._report.not_kept(str(why))
+            self._warn_if_never(str(why))
+        finally:
+            recording.forget()
+        return recording.result
+
+    def _keep(
+        self, recording: Recording, leaves: list, entry: Entry, held: list, before: int
+    ) -> None:
+        _check_pure(recording, before)
+        pins = self._pins(recording, leaves)
+        if pins.arrays:
+            raise NotKept(f"it reads {pins.arrays[0]}, whose numbers nobody watches")
+        if may_mutate(recording.listener.codes):
+            self._check_settled(pins, held)
+        path = Path(recording, leaves)
+        entry.add(path, pins)
+        self._report.kept(path)
+        if entry not in self._entries:
+            self._entries.insert(0, entry)
+
+    def _pins(self, recording: Recording, leaves: list) -> Pins:
+        objects = [x for x in leaves if not isinstance(x, (Tensor, *PLAIN))]
+        rec = recording.rec
+        moving = {(id(s.owner), s.key) for s, _ in rec.written.values() if s.item}
+        moving |= {(id(i.owner), i.key) for i in rec.inputs if i.kind == "number"}
+        codes = recording.listener.codes
+        return Pins.of([self.__wrapped__, *objects], codes, moving)
+
+    def _check_settled(self, pins: Pins, held: list) -> None:
+        """Code that could change Python state is kept once a whole call changed none."""
+        if any(p.hold() for p in held):
+            return
+        self._suspects = [*self._suspects[-7:], pins]
+        raise NotKept("it may change Python state: one more call has to show it does not")
+
+    def _warn_if_never(self, why: str) -> None:
+        if self._report.failures == _MANY and not self._entries:
+            warnings.warn(
+                f"{self._name} records at every call and reuses compiled pieces only: "
+                f"{why}. The answers are right; see {self._name}.explain().",
+                stacklevel=4,
+            )
+
+    # -- looking inside
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The program for these arguments, not run: `.graph` and `.source`."""
+        shapes = symbolic_shapes(self.__wrapped__, args, kwargs, self._dynamic)
+        return lower(self._name, self.__wrapped__, args, kwargs, shapes)
+
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """In words: what was compiled, on what it relies, why it recorded again."""
+        if args or kwargs:
+            self(*args, **kwargs)
+        return self._report.text(self._entries)
+
+    def cache_info(self) -> dict:
+        """How many signatures and paths are kept, and how often it recorded."""
+        paths = sum(len(e.tree.paths) for e in self._entries)
+        return {
+            "signatures": len(self._entries),
+            "paths": paths,
+            "recordings": self._report.recordings,
+        }
+
+    def clear_cache(self) -> None:
+        """Forget every recording."""
+        with self._lock:
+            self._entries, self._suspects = [], []
+            self._report = Report(self._name)
+
+
+def _check_pure(recording: Recording, before: int) -> None:
+    rec, listener = recording.rec, recording.listener
+    if rec.volatile:
+        raise NotKept(rec.volatile)
+    if listener.opaque:
+        raise NotKept(listener.opaque)
+    if epoch.value != before:
+        raise NotKept("it changed a module, an optimizer or a setting on the way")
+
+
+def _disabled() -> bool:
+    return _DISABLED
+
+
+_DISABLED = os.environ.get("TRACEFUSE_DISABLE_JIT", "") not in ("", "0")
+
+
+def jit(function: Optional[Callable] = None, *, dynamic_shapes: Any = None) -> Any:
+    """Compile a function (a method, a module, any callable) by recording it.
+
+    The first call runs the Python and records what it does; later calls replay the
+    compiled program as long as everything that the recording read is unchanged, and
+    record again otherwise. Writes, random draws, `backward()` and optimizer steps are
+    part of the program.
+
+    `dynamic_shapes` marks sizes that vary: {"x": {0: Dim("batch")}}, by the name of
+    the argument and the axis.
+
+    >>> import tracefuse
+    >>> @tracefuse.jit
+    ... def f(x):
+    ...     return (x * x).sum()
+    >>> f(tracefuse.ones(3))
+    tensor(3.)
+    """
+    if function is None:
+        return functools.partial(jit, dynamic_shapes=dynamic_shapes)
+    return Jitted(function, dynamic_shapes)

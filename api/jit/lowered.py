@@ -1,0 +1,62 @@
+"""A program to look at: recorded, compiled, but not run."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ...kernels.numpy.compile import Executable
+from ...tracer.graph import Graph
+from ...tracer.record import Recorder, state
+from ...tracer.simplify import simplify
+from ...tracer.sizes import guess
+from ...tracer.text import print_graph
+from ..engine import executable, run
+
+__all__ = ["Lowered", "lower"]
+
+
+class Lowered:
+    """What `jit(f).lower(*args)` gives.
+
+    `graph` is the SSA (`str(graph)` for its text), `source` the generated code.
+    """
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.executable: Executable = executable(graph)
+
+    @property
+    def source(self) -> str:
+        """The generated Python."""
+        return self.executable.source
+
+    @property
+    def path(self) -> Any:
+        """The file in which the generated code lies (None: in memory only)."""
+        return self.executable.path
+
+    def as_text(self) -> str:
+        """The SSA as text."""
+        return print_graph(self.graph)
+
+
+def lower(name: str, fn: Callable, args: tuple, kwargs: dict, shapes: dict) -> Lowered:
+    """Record `fn` and throw away everything but the program."""
+    rec = Recorder(name, run)
+    rec.shapes.update(shapes)
+    before, watcher = state.recorder, guess.watcher
+    try:
+        state.recorder, guess.watcher = rec, rec.size_guess
+        result = fn(*args, **kwargs)
+        return Lowered(_program(rec, result))
+    finally:
+        state.recorder, guess.watcher = before, watcher
+        rec.undo()
+
+
+def _program(rec: Recorder, result: Any) -> Graph:
+    held = {id(v): v for v in rec._held()}
+    written = [s.value for s in rec.shadows.values() if s.version]
+    outputs = [*held.values(), *written]
+    inputs = [i.value for i in rec.inputs]
+    return simplify(Graph(rec.name, inputs, outputs))

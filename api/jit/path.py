@@ -1,0 +1,167 @@
+"""One way through a function that may be taken again without Python.
+
+A `Path` says, for a recording that can be kept, where each input of its program is
+found at the next call, and what to do with each output. Tensors are named by *where*
+they are: an argument, a slot that the program itself refills (`p.grad`), or the very
+object, which the watched state guarantees to be the one that Python would find.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, NamedTuple, Optional
+
+from ...tracer.graph import Graph
+from ...tracer.pytree import flatten
+from ...tracer.simplify import simplify
+from ...tracer.sizes import Dim
+from ...tracer.storage import Storage, memory_steps
+from ...tracer.types import DType
+from ..tensor import Tensor
+from .recording import Recording
+from .unpack import Kind
+
+__all__ = ["Path", "Source", "Ref", "NotKept"]
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None), enum.Enum, DType, Dim)
+
+
+class NotKept(Exception):
+    """Why a recording cannot be replayed; the function records again next time."""
+
+
+class Source(NamedTuple):
+    """Where a tensor is: ("arg", number), ("slot", its key) or ("pin", tensor)."""
+
+    kind: str
+    at: Any
+
+    def __hash__(self) -> int:
+        return hash((self.kind, id(self.at) if self.kind == "pin" else self.at))
+
+    def __eq__(self, other: Any) -> bool:
+        if self.kind != other.kind:
+            return False
+        return self.at is other.at if self.kind == "pin" else self.at == other.at
+
+
+class Ref(NamedTuple):
+    """A leaf of the result: what to make it of.
+
+    ("new", storage number, steps), ("same", Source), ("view", Source, steps) or
+    ("plain", the object).
+    """
+
+    kind: str
+    of: Any
+    steps: tuple = ()
+
+
+class Path:
+    """What is needed to replay a recording."""
+
+    def __init__(self, recording: Recording, leaves: list):
+        rec = recording.rec
+        self.name = rec.name
+        self._leaves = {id(t): i for i, t in enumerate(leaves) if isinstance(t, Tensor)}
+        self._others = {id(x) for x in leaves if not isinstance(x, Tensor)}
+        self._rec, self._recording = rec, recording
+        self._held = {id(now): key for key, (_, now) in rec.slots.items()}
+        self.slots = {key: (slot, _kind(now)) for key, (slot, now) in rec.slots.items()}
+        self.inputs = [(i.kind, self._owner(i), i.key) for i in rec.inputs]
+        self.guards = [outcome for _, outcome in rec.guards]
+        self.lines = [v.line for v, _ in rec.guards]
+        self.program = self._program()
+        self._storages: dict[Storage, int] = {}
+        self.fresh: list[tuple] = [self._fresh(*pair) for pair in recording.fresh]
+        self.writes = [
+            (self.source(shadow.owner), shadow.root) for _, shadow in recording.writes
+        ]
+        result, self.result_spec = flatten(recording.result)
+        self.result = [self._ref(leaf) for leaf in result]
+        self.assigns = [
+            (slot, self._ref(slot.get())) for slot, _ in rec.written.values()
+        ]
+        self.draws = [(g, blocks) for g, (_, blocks) in rec.generators.items()]
+        self.border = recording.border
+        self.owners = [self.source(t) for t in self.border.owners] if self.border else []
+        self.sizes = rec.sizes
+        self.layouts = [(self.source(t), _layout(t)) for t in rec.layouts.values()]
+        self.tensors = [t for s in rec.shadows.values() for t in (s.owner,)]
+        self.groups = self._groups(leaves)
+        self._check_escapes()
+        del self._rec, self._recording
+
+    def _program(self) -> Graph:
+        """Outputs, then what the border keeps, then the guards: the bare arithmetic."""
+        whole = self._recording.program
+        values = (*whole.outputs, *(v for v, _ in self._rec.guards))
+        return simplify(Graph(self.name, whole.inputs, values))
+
+    def _owner(self, i: Any) -> Any:
+        return self.source(i.owner) if i.kind in ("tensor", "root") else i.owner
+
+    def source(self, t: Tensor) -> Source:
+        """Where `t` will be found at the next call."""
+        if id(t) in self._leaves:
+            return Source("arg", self._leaves[id(t)])
+        if id(t) in self._held:
+            return Source("slot", self._held[id(t)])
+        return Source("pin", t)
+
+    def _fresh(self, storage: Storage, tensors: list) -> tuple:
+        self._storages[storage] = len(self._storages)
+        return tuple((t._array.shape, t._steps) for t in tensors)
+
+    def _ref(self, x: Any) -> Ref:
+        if isinstance(x, Tensor):
+            return self._tensor_ref(x)
+        if isinstance(x, PLAIN) or id(x) in self._others:
+            return Ref("plain", x)
+        raise NotKept(
+            f"it returns a {type(x).__name__}, which only the function itself can make"
+        )
+
+    def _tensor_ref(self, t: Tensor) -> Ref:
+        if t._steps[-1:] and t._steps[-1][0] == "leaf" and t._storage in self._storages:
+            raise NotKept("it makes a new variable (requires_grad) at every call")
+        if t._storage in self._storages:
+            return Ref("new", (self._storages[t._storage], id(t)), t._steps)
+        if any(t is view for view in self._recording.views):
+            owner = self._rec.shadows[t._storage].owner
+            base = memory_steps(owner._steps)
+            if t._steps[: len(base)] == base:
+                return Ref("view", self.source(owner), t._steps[len(base) :])
+            raise NotKept("it returns a view of a tensor that it sees only in part")
+        return Ref("same", self.source(t))
+
+    def _groups(self, leaves: list) -> dict[Source, int]:
+        """Which of the tensors that vary share a storage with which that is written."""
+        tensors = [t for t in leaves if isinstance(t, Tensor)]
+        tensors += [t for _, t in self._rec.slots.values() if isinstance(t, Tensor)]
+        tensors += [shadow.owner for _, shadow in self._recording.writes]
+        return {self.source(t): id(t._storage) for t in tensors}
+
+    def _check_escapes(self) -> None:
+        """Everything made inside that is still held must be made again at each call."""
+        refs = (*self.result, *(ref for _, ref in self.assigns))
+        handed = {ref.of[1] for ref in refs if ref.kind == "new"}
+        for _, tensors in self._recording.fresh:
+            for t in tensors:
+                if id(t) not in handed:
+                    raise NotKept(
+                        "a tensor made in it is kept somewhere outside by other means "
+                        "than its result"
+                    )
+
+
+def _kind(value: Any) -> Optional[Kind]:
+    """What a slot held: None, or the kind of a tensor."""
+    if not isinstance(value, Tensor):
+        return None
+    return Kind.of(value)
+
+
+def _layout(t: Tensor) -> Optional[tuple]:
+    """None for row-major, else the strides in bytes."""
+    return None if t._array.flags.c_contiguous else t._array.strides

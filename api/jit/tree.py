@@ -1,0 +1,157 @@
+"""A tree of pieces: all kept paths of one signature, forking where Python did.
+
+The paths share one universe of values (equal nodes are one), so that the piece before
+a fork hands on what any path below it reads and nothing is computed twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Optional, Union
+
+from ...tracer.graph import Graph, Value, node, placeholder, reachable
+from ...tracer.structure import freeze_attrs
+from .path import NotKept, Path
+
+__all__ = ["Tree", "Fork", "End"]
+
+_DEEPEST = 40  # forks on one path; beyond, Python drives
+
+
+class End:
+    """The end of a path: its outputs, as values of the tree."""
+
+    def __init__(self, path: Path, outputs: tuple):
+        self.path, self.outputs = path, outputs
+
+
+class Fork:
+    """A guard: its value, the user's line, and where each outcome leads."""
+
+    def __init__(self, value: Value, line: Optional[str]):
+        self.value, self.line = value, line
+        self.branches: dict[Any, Union[Fork, End]] = {}
+
+
+class Tree:
+    """The paths of one signature. `inputs` are (description, value), in order met."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.inputs: list[tuple[tuple, Value]] = []
+        self.root: Union[Fork, End, None] = None
+        self.paths: list[Path] = []
+        self._shared: dict[Any, Value] = {}
+
+    def add(self, path: Path) -> None:
+        """Insert a path. NotKept when it has too many forks for a tree."""
+        if len(path.guards) > _DEEPEST:
+            raise NotKept(
+                f"Python looked at {len(path.guards)} values on the way: it drives, and "
+                "each piece between two looks is compiled once"
+            )
+        values = self._merge(path)
+        n = len(values) - len(path.guards)
+        outcomes = zip(values[n:], path.guards, path.lines)
+        self.root = self._insert(list(outcomes), End(path, values[:n]))
+        self.paths.append(path)
+
+    def _merge(self, path: Path) -> tuple:
+        known: dict[int, Value] = {}
+        for described, v in zip(path.inputs, path.program.inputs):
+            known[v.id] = self._input(described, v)
+        for v in path.program.nodes():
+            if v.id not in known:
+                args = tuple(known[a.id] for a in v.args)
+                known[v.id] = self._share(v, args)
+        return tuple(known[v.id] for v in path.program.outputs)
+
+    def _input(self, described: tuple, v: Value) -> Value:
+        for known, value in self.inputs:
+            if _same_input(known, described):
+                return value
+        new = placeholder(f"x{len(self.inputs)}", v.shape, v.dtype)
+        self.inputs.append((described, new))
+        return new
+
+    def _share(self, v: Value, args: tuple) -> Value:
+        key = (v.op, tuple(a.id for a in args), freeze_attrs(v.attrs), str(v.shape))
+        found = self._shared.get((key, v.dtype))
+        if found is None:
+            found = node(v.op, args, v.attrs, v.shape, v.dtype)
+            found.line = v.line
+            self._shared[key, v.dtype] = found
+        return found
+
+    def _insert(self, guards: list, end: End) -> Union[Fork, End]:
+        here = root = self.root
+        above: Optional[tuple] = None
+        for i, (value, outcome, line) in enumerate(guards):
+            if here is None:
+                here = Fork(value, line)
+                if above is None:
+                    root = here
+                else:
+                    above[0].branches[above[1]] = here
+            if not isinstance(here, Fork) or here.value is not value:
+                raise NotKept(f"it took another way at {line} for no visible reason")
+            above, here = (here, outcome), here.branches.get(outcome)
+        if above is None:
+            return end
+        above[0].branches[above[1]] = end
+        return root  # type: ignore[return-value]
+
+    def pieces(self) -> dict[int, tuple[Graph, tuple]]:
+        """The graph to run at each fork and end, by id.
+
+        Its inputs are tree inputs and what was handed on; its outputs are the guard
+        (at a fork) or the path's outputs, then what it hands on.
+        """
+        found: dict[int, tuple[Graph, tuple]] = {}
+        at_hand = {v.id for _, v in self.inputs}
+        stack: list = [(self.root, at_hand)]
+        while stack:
+            here, known = stack.pop()
+            if isinstance(here, End):
+                found[id(here)] = (self._cut(here.outputs, known), ())
+                continue
+            carried = self._carried(here, known)
+            outputs = (here.value, *carried)
+            found[id(here)] = (self._cut(outputs, known), carried)
+            below = known | {v.id for v in outputs}
+            stack += [(branch, below) for branch in here.branches.values()]
+        return found
+
+    def _cut(self, outputs: tuple, known: set[int]) -> Graph:
+        nodes = reachable(outputs, stop=lambda v: v.id in known)
+        return Graph(self.name, [v for v in nodes if v.id in known], outputs)
+
+    def _carried(self, fork: Fork, known: set[int]) -> tuple:
+        """What is computed for this guard and read again further down."""
+        stop = lambda v: v.id in known  # noqa: E731
+        here = {v.id: v for v in reachable([fork.value], stop) if v.id not in known}
+        wanted = reachable(_below(fork), lambda v: v.id in known or v.id in here)
+        return tuple(
+            v
+            for v in wanted
+            if v.id in here and v is not fork.value and v.op not in ("constant", "iota")
+        )
+
+
+def _below(fork: Fork) -> Iterable[Value]:
+    stack: list = list(fork.branches.values())
+    while stack:
+        here = stack.pop()
+        if isinstance(here, Fork):
+            yield here.value
+            stack.extend(here.branches.values())
+        else:
+            yield from here.outputs
+
+
+def _same_input(a: tuple, b: tuple) -> bool:
+    """Whether two descriptions name the same place (objects by identity)."""
+    if a[0] != b[0] or a[2] != b[2]:
+        return False
+    if a[0] in ("tensor", "root"):
+        return a[1] == b[1]
+    return a[1] is b[1]

@@ -1,0 +1,179 @@
+"""The front of a generated entry: take the arguments apart and check their leaves."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, NamedTuple, Optional
+
+from ...tracer.sizes import Dim
+from ...tracer.storage import tracked
+from ..tensor import Tensor
+
+__all__ = ["Kind", "Writer", "kinds_of", "unpack", "check_tensor"]
+
+
+class Kind(NamedTuple):
+    """What a generated entry checks of a tensor.
+
+    `flows` says whether gradients flow into it, `leaf` whether it is a variable
+    itself, `first` the number of the argument that is the same object, if any.
+    """
+
+    type: type
+    shape: tuple
+    dtype: Any
+    flows: bool
+    leaf: bool
+    first: Optional[int] = None
+
+    @classmethod
+    def of(cls, t: Tensor, shape: Optional[tuple] = None) -> "Kind":
+        """The kind of `t`; `shape` overrides its sizes with symbols."""
+        leaf = t._steps[-1:] != () and t._steps[-1][0] == "leaf"
+        array = t._array
+        flows = tracked(t._storage, t._steps)
+        return cls(type(t), shape or array.shape, array.dtype, flows, leaf)
+
+
+def kinds_of(leaves: list, shapes: dict) -> list:
+    """Each tensor among the leaves replaced by its kind."""
+    first: dict[int, int] = {}
+    found: list = []
+    for i, x in enumerate(leaves):
+        if isinstance(x, Tensor):
+            kind = Kind.of(x, shapes.get(id(x), (x, None))[1])
+            same = first.setdefault(id(x), i)
+            x = kind if same == i else kind._replace(first=same)
+        found.append(x)
+    return found
+
+
+class Writer:
+    """Lines of a function under construction, and the objects it refers to."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {}
+        self.depth = 0
+        self.symbols: set[str] = set()
+        self._bound: dict[int, str] = {}
+
+    def line(self, text: str) -> None:
+        """One line at the current depth."""
+        if text:
+            self.lines.append("    " * self.depth + text)
+
+    def miss(self, condition: str) -> None:
+        """Give up if the condition holds."""
+        self.line(f"if {condition}: return MISS")
+
+    def bind(self, hint: str, thing: Any) -> str:
+        """The name under which the function refers to `thing`."""
+        name = self._bound.get(id(thing))
+        if name is None:
+            name = self._bound[id(thing)] = f"{hint}_{len(self.names)}_"
+            self.names[name] = thing
+        return name
+
+    def literal(self, x: Any) -> str:
+        """Python text for a plain value; any other object is bound to a name."""
+        plain = isinstance(x, (bool, int, str, bytes, type(None)))
+        plain = plain and not isinstance(x, enum.Enum)
+        return repr(x) if plain else self.bind("z", x)
+
+
+def unpack(w: Writer, leaves: list, spec: Any) -> None:
+    """Bind leaf number i to a{i}_ (its array to x{i}_) and check it."""
+    state = _Unpack(w, leaves)
+    args, kwargs = spec.below
+    w.miss(f"len(args) != {len(args.below)}")
+    names = f"tuple(kwargs) != {kwargs.keys!r}" if kwargs.keys else "kwargs"
+    w.miss(names)
+    for i, below in enumerate(args.below):
+        state.visit(f"args[{i}]", below)
+    for key, below in zip(kwargs.keys, kwargs.below):
+        state.visit(f"kwargs[{key!r}]", below)
+
+
+class _Unpack:
+    def __init__(self, w: Writer, leaves: list):
+        self.w, self.leaves, self.next = w, leaves, 0
+        self.seen: list[int] = []
+
+    def visit(self, at: str, spec: Any) -> None:
+        """Emit the checks for what stands at the expression `at`."""
+        if spec is None:
+            self._leaf(at)
+            return
+        w = self.w
+        w.miss(f"type({at}) is not {w.bind('kind', spec.kind)}")
+        if issubclass(spec.kind, dict):
+            w.miss(f"tuple({at}) != {w.bind('keys', spec.keys)}")
+            parts = [f"{at}[{w.literal(key)}]" for key in spec.keys]
+        elif issubclass(spec.kind, (tuple, list)):
+            w.miss(f"len({at}) != {len(spec.below)}")
+            parts = [f"{at}[{i}]" for i in range(len(spec.below))]
+        else:
+            parts = [f"{at}.{name}" for name in spec.keys]
+        for part, below in zip(parts, spec.below):
+            self.visit(part, below)
+
+    def _leaf(self, at: str) -> None:
+        i, self.next = self.next, self.next + 1
+        x, w = self.leaves[i], self.w
+        if not isinstance(x, Kind):
+            w.miss(_differs(w, at, x))
+            return
+        w.line(f"a{i}_ = {at}")
+        if x.first is not None:
+            w.miss(f"a{i}_ is not a{x.first}_")
+            w.line(f"x{i}_ = x{x.first}_")
+            return
+        check_tensor(w, f"a{i}_", x, f"x{i}_")
+        for j in self.seen:
+            w.miss(f"a{i}_ is a{j}_")
+        self.seen.append(i)
+
+
+def _differs(w: Writer, at: str, x: Any) -> str:
+    if isinstance(x, float):
+        kind, text = w.bind("kind", type(x)), w.bind("text", repr(x))
+        return f"type({at}) is not {kind} or repr({at}) != {text}"
+    if isinstance(x, (bool, type(None), enum.Enum)):
+        return f"{at} is not {w.literal(x)}"
+    if isinstance(x, (int, str, bytes)):
+        return f"type({at}) is not {w.bind('kind', type(x))} or {at} != {w.literal(x)}"
+    return f"{at} is not {w.bind('z', x)}"
+
+
+def check_tensor(w: Writer, at: str, kind: Kind, array: str) -> None:
+    """Emit: the tensor at `at` is of that kind; its array gets the name `array`."""
+    w.miss(f"type({at}) is not {w.bind('kind', kind.type)}")
+    w.line(f"{array} = {at}._array")
+    w.miss(f"{array} is None")
+    dtype = w.bind("dtype", kind.dtype)
+    w.miss(f"{array}.dtype is not {dtype} and {array}.dtype != {dtype}")
+    _check_shape(w, array, kind.shape)
+    if not kind.flows:
+        test = f"({at}._steps or {at}._storage.value is not None) and "
+        w.miss(f"{test}tracked({at}._storage, {at}._steps)")
+        return
+    w.miss(f"not tracked({at}._storage, {at}._steps)")
+    last = f"({at}._steps and {at}._steps[-1][0] == 'leaf' or False)"
+    w.miss(f"{last} is not {kind.leaf}")
+
+
+def _check_shape(w: Writer, name: str, shape: tuple) -> None:
+    if not any(isinstance(n, Dim) for n in shape):
+        w.miss(f"{name}.shape != {tuple(shape)!r}")
+        return
+    w.miss(f"{name}.ndim != {len(shape)}")
+    for i, n in enumerate(shape):
+        at = f"{name}.shape[{i}]"
+        if isinstance(n, Dim) and n.text.isidentifier() and n.text not in w.symbols:
+            w.symbols.add(n.text)
+            w.line(f"{n.text} = {at}")
+            w.miss(f"{n.text} < {n.min}") if n.min else None
+            w.miss(f"{n.text} > {n.max}") if n.max is not None else None
+        else:
+            w.miss(f"{at} != {n}")

@@ -1,0 +1,1 @@
+"""Modules, layers, losses, initialisers: PyTorch's torch.nn."""

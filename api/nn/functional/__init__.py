@@ -1,0 +1,1 @@
+"""Layers as functions: PyTorch's torch.nn.functional, one idea a file."""

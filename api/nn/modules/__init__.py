@@ -1,0 +1,1 @@
+"""Layers as modules: they hold parameters and call `functional`."""

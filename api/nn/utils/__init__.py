@@ -1,0 +1,1 @@
+"""Helpers for parameters: clipping, flattening, padding of sequences."""

@@ -1,0 +1,1 @@
+"""tracefuse: fused kernels from PyTorch-style Python."""

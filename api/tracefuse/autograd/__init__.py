@@ -1,0 +1,1 @@
+"""Gradients by hand: PyTorch's torch.autograd."""

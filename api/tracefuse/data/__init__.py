@@ -1,0 +1,2 @@
+"""Data that comes with the package."""
+from tracefuse.api.data import *

@@ -1,0 +1,1 @@
+"""Modules: PyTorch's torch.nn."""

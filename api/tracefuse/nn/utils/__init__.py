@@ -1,0 +1,1 @@
+"""Helpers for parameters: PyTorch's torch.nn.utils."""

@@ -1,0 +1,1 @@
+"""Datasets and loaders: PyTorch's torch.utils.data."""

@@ -1,0 +1,95 @@
+"""What a forward keeps for its backward, and what the backward computes again.
+
+Reading a number back from memory costs more than most arithmetic on it. So the
+forward keeps only what is dear (products, reductions, scans) and the backward runs
+the pointwise and movement steps again from there.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, NamedTuple, Sequence
+
+from ..tracer.graph import Graph, Value, node, placeholder, reachable
+from ..tracer.ops import OPS
+from .vjp import vjp
+
+__all__ = ["Split", "split"]
+
+_CHEAP = ("pointwise", "compare", "movement", "source")
+
+
+class Split(NamedTuple):
+    """A forward and a backward that meet in what is kept.
+
+    `forward` returns the outputs of the graph, then what is kept. `backward` takes
+    what is kept, then one cotangent for each output in `live`; it returns the
+    cotangents of those values to differentiate by that are numbered in `reached`.
+    """
+
+    forward: Graph
+    backward: Graph
+    live: tuple[int, ...]
+    reached: tuple[int, ...]
+
+
+def split(graph: Graph, wrt: Sequence[Value], live: tuple) -> Split:
+    """`graph` cut into a forward that keeps residuals and the backward reading them.
+
+    `wrt` are values of the graph to differentiate by, `live` numbers the outputs that
+    will have a cotangent.
+    """
+    outputs = [graph.outputs[i] for i in live]
+    cotangents = [placeholder(f"g{i}", y.shape, y.dtype) for i, y in zip(live, outputs)]
+    found = vjp(outputs, cotangents, wrt)
+    reached = tuple(i for i, g in enumerate(found) if g is not None)
+    grads = [g for g in found if g is not None]
+    kept = _kept(graph, grads)
+    forward = Graph(graph.name, graph.inputs, (*graph.outputs, *kept), graph.guards)
+    backward = _backward(graph.name, kept, cotangents, grads)
+    return Split(forward, backward, live, reached)
+
+
+def _kept(graph: Graph, grads: list[Value]) -> list[Value]:
+    """The forward values that the backward starts from, in order."""
+    nodes, inputs = graph.nodes(), {v.id for v in graph.inputs}
+    inside = {v.id for v in nodes}
+    read = {v.id: v for v in reachable(grads, lambda v: v.id in inside)}
+    read = {i: v for i, v in read.items() if i in inside}
+    keep = inputs | _dear(nodes, inputs, read.keys())
+    # Of the inputs only those count that something computed again leads back to.
+    used = reachable(read.values(), stop=lambda v: v.id in keep)
+    return [v for v in used if v.id in keep]
+
+
+def _dear(nodes: list[Value], inputs: set, read: Iterable[int]) -> set[int]:
+    """What is read and cannot be computed again cheaply from what is kept."""
+    at_hand, keep = set(inputs), set()
+    for v in nodes:
+        if v.id in at_hand:
+            continue
+        cheap = OPS[v.op].kind in _CHEAP and v.op != "random_bits"
+        if cheap and all(arg.id in at_hand for arg in v.args):
+            at_hand.add(v.id)
+        elif v.id in read:
+            at_hand.add(v.id)
+            keep.add(v.id)
+    return keep
+
+
+def _backward(
+    name: str, kept: list[Value], cotangents: list[Value], grads: list[Value]
+) -> Graph:
+    fresh = [placeholder(f"r{i}", v.shape, v.dtype) for i, v in enumerate(kept)]
+    known = {v.id: new for v, new in zip(kept, fresh)}
+    known |= {v.id: v for v in cotangents}
+    return Graph(f"{name}_vjp", (*fresh, *cotangents), _replace(grads, known))
+
+
+def _replace(outputs: list[Value], known: dict[int, Value]) -> list[Value]:
+    """The outputs, computed from the values that `known` puts in place of others."""
+    for v in reachable(outputs, stop=lambda v: v.id in known):
+        if v.id not in known:
+            args = tuple(known[arg.id] for arg in v.args)
+            known[v.id] = new = node(v.op, args, v.attrs, v.shape, v.dtype)
+            new.line = v.line
+    return [known[v.id] for v in outputs]

@@ -1,0 +1,1 @@
+"""Floor 2: SSA to code that runs."""

@@ -1,0 +1,359 @@
+"""Fusion: which values share a kernel. One answer for every backend.
+
+A *loop* is a kernel over one iteration space: pointwise nodes, and reductions of what
+they compute. A value of the loop lives on some axes of the space, and the others are
+broadcast. Its reductions are of two sorts:
+
+    inner   over trailing axes (or any, when the whole space is small): complete where
+            the loop stands, so the loop goes on with the result. Softmax, layer norm
+            and their backward passes are one loop each.
+    late    all others: gathered over the loop, complete when it has ended.
+
+`expand` and size-1 reshapes are how a loop reads (see axes.py), never a kernel.
+Everything else is a region of its own: *view* (movement that costs nothing by itself),
+or *opaque* (a kernel that knows what it does best: dot, gather, sort).
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from typing import Iterator, Optional
+
+from ..tracer.graph import Graph, Value
+from ..tracer.ops import OPS
+from .axes import View, compose, elements, key, locate, plain, squeeze
+from .clusters import Cluster, connect, merge, raise_depth, reaches
+
+__all__ = ["Region", "Plan", "plan", "SMALL"]
+
+# Below this, a whole space is one tile: every reduction is complete in it.
+SMALL = 32768
+# The most elements that an inner reduction may hold at once, other axes aside.
+WIDEST = 1 << 17
+# Operations in one kernel: more make it slow to compile and short of registers.
+MOST = 128
+VIEWS = frozenset(("expand", "reshape", "permute", "slice", "windows"))
+ARG = frozenset(("argmax", "argmin"))
+
+
+@dataclass
+class Region:
+    """What one kernel computes.
+
+    `shape` is the iteration space, without axes of size 1; `places` says for each node
+    which axis of it each axis of the node is, `reads` for each reduction which axis each
+    axis of its argument is. `inputs` are the values read, as they
+    are stored; `outputs` the nodes that others read.
+    """
+
+    kind: str
+    nodes: list[Value]
+    shape: tuple
+    places: dict[int, tuple] = field(default_factory=dict)
+    reads: dict[int, tuple] = field(default_factory=dict)
+    late: frozenset = frozenset()
+    inner: frozenset = frozenset()
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+
+    @property
+    def reductions(self) -> list[Value]:
+        """The nodes that reduce."""
+        return [v for v in self.nodes if OPS[v.op].kind == "reduce"]
+
+    @property
+    def small(self) -> bool:
+        """Whether the space is static and fits in one tile."""
+        return is_small(self.shape)
+
+
+@dataclass
+class Plan:
+    """Regions in an order that runs, and what every value is a view of."""
+
+    regions: list[Region]
+    views: dict[int, View]
+
+
+def is_small(shape: tuple) -> bool:
+    """Whether the space is static and fits in one tile."""
+    return all(type(n) is int for n in shape) and elements(shape) <= SMALL
+
+
+def plan(graph: Graph) -> Plan:
+    """Divide the nodes of `graph` into regions.
+
+    >>> from ..tracer.graph import placeholder
+    >>> from ..tracer.types import float32
+    >>> x = placeholder("x", (8, 4), float32)
+    >>> [r.kind for r in plan(Graph("f", [x], [(x + x).sum((-1,))])).regions]
+    ['loop']
+    """
+    planner = _Planner(graph)
+    for v in planner.nodes:
+        planner.settle(v)
+    planner.join_siblings()
+    return Plan(planner.regions(), planner.views)
+
+
+class _Planner:
+    def __init__(self, graph: Graph):
+        self.inside = {v.id for v in graph.inputs}
+        # What only guards need is none of ours.
+        self.graph = Graph(graph.name, graph.inputs, graph.outputs)
+        self.nodes = self.graph.nodes()
+        self.views: dict[int, View] = {}
+        self.home: dict[int, Cluster] = {}  # value id -> the cluster that computes it
+        self.readers: dict[int, list[Cluster]] = {}  # who reads a whole space of it
+
+    # -- one node after the other
+
+    def settle(self, v: Value) -> None:
+        """Give `v` its place: a view of another value, or a cluster."""
+        self.views[v.id] = plain(v)
+        if v.id in self.inside or v.op in ("input", "constant"):
+            return
+        free = compose(v, self.views[v.args[0].id]) if v.args else None
+        if free is not None:
+            self.views[v.id] = free
+        elif OPS[v.op].kind in ("pointwise", "compare"):
+            self.settle_pointwise(v)
+        elif OPS[v.op].kind == "reduce" and not _of_windows(v):
+            self.settle_reduction(v)
+        else:
+            self.alone(v, "view" if v.op in VIEWS else "opaque")
+
+    def sources(self, v: Value) -> list[Value]:
+        return [self.views[a.id].source for a in v.args]
+
+    def below(self, v: Value) -> list[Cluster]:
+        found = (self.home.get(s.id) for s in self.sources(v))
+        return list({c.now(): None for c in found if c is not None})
+
+    def alone(self, v: Value, kind: str) -> Cluster:
+        c = Cluster(kind, squeeze(v.shape), [v])
+        self.home[v.id] = c
+        below = self.below(v)
+        raise_depth(c, below)
+        connect(c, below)
+        c.hard.update(below)
+        return c
+
+    def settle_pointwise(self, v: Value) -> None:
+        below = self.below(v)
+        for c in sorted(below, key=lambda c: -c.depth):
+            place = self.place_in(c, v)
+            if place is not None and self.join(c, v, place, below):
+                break
+        else:
+            c = self.fresh(v, v.shape, below)
+            c.places[v.id] = tuple(self.views_place(v.shape))
+        self.gather_in(c, v, below)
+
+    def fresh(self, v: Value, shape: tuple, below: list[Cluster]) -> Cluster:
+        c = Cluster("loop", squeeze(shape), [v])
+        self.home[v.id] = c
+        raise_depth(c, below)
+        connect(c, below)
+        return c
+
+    def views_place(self, shape: tuple) -> Iterator[Optional[int]]:
+        count = iter(range(len(shape)))
+        return (next(count) if n not in (1,) else None for n in map(_plain_size, shape))
+
+    def place_in(self, c: Cluster, v: Value) -> Optional[tuple]:
+        """Where `v` lies in the space of `c`; None where it cannot be computed there."""
+        known: list[Optional[int]] = [None] * len(v.shape)
+        for a in v.args:
+            if not self.note_axes(c, a, known):
+                return None
+        return locate(v.shape, c.space, known)
+
+    def note_axes(self, c: Cluster, a: Value, known: list) -> bool:
+        """Enter the axes of argument `a`, if `c` computes it; False on a conflict."""
+        source, axes = self.views[a.id]
+        if not self.is_home(c, source):
+            return True
+        if c.kind != "loop" or source.id in c.late:
+            return False
+        place = c.places[source.id]
+        for j, axis in enumerate(axes):
+            at = None if axis is None else place[axis]
+            if at is not None and known[j] not in (None, at):
+                return False
+            known[j] = at if at is not None else known[j]
+        return True
+
+    def is_home(self, c: Cluster, v: Value) -> bool:
+        home = self.home.get(v.id)
+        return home is not None and home.now() is c
+
+    def join(self, c: Cluster, v: Value, place: tuple, below: list[Cluster]) -> bool:
+        others = [p for p in below if p is not c]
+        if len(c.nodes) >= MOST or reaches(c, others) or not raise_depth(c, others):
+            return False
+        c.nodes.append(v)
+        c.places[v.id] = place
+        self.home[v.id] = c
+        connect(c, others)
+        return True
+
+    def gather_in(self, c: Cluster, v: Value, below: list[Cluster]) -> None:
+        """Merge the other clusters that `v` reads from, and note who reads what."""
+        for p in below:
+            if p is not c and not self.fits_beside(c, v, p):
+                c.hard.add(p)
+        for p in below:
+            if p.now() is not c and key(p.space) == key(c.space):
+                self.join_pair(c, p)
+        for source, axes in (self.views[a.id] for a in v.args):
+            if sum(axis is not None for axis in axes) == len(c.space):
+                self.readers.setdefault(source.id, []).append(c)
+
+    def fits_beside(self, c: Cluster, v: Value, p: Cluster) -> bool:
+        """Whether `v` in `c` reads the values of `p` where a common loop has them."""
+        if p.kind != "loop" or key(p.space) != key(c.space):
+            return False
+        known: list[Optional[int]] = list(self.argument_place(c, v))
+        return all(self.note_axes(p, a, known) for a in v.args)
+
+    def argument_place(self, c: Cluster, v: Value) -> tuple:
+        """Where the arguments of `v` lie: those of a reduction have more axes."""
+        return c.reads.get(v.id) or c.places[v.id]
+
+    # -- reductions
+
+    def settle_reduction(self, v: Value) -> None:
+        below = self.below(v)
+        x = v.args[0]
+        for c in below:
+            known: list[Optional[int]] = [None] * len(x.shape)
+            where = locate(x.shape, c.space, known) if c.kind == "loop" else None
+            if self.note_axes(c, x, known) and c.kind == "loop":
+                where = locate(x.shape, c.space, known)
+                if where is not None and self.reduce_in(c, v, where, below):
+                    return
+        self.start_reduction(v, below)
+
+    def start_reduction(self, v: Value, below: list[Cluster]) -> None:
+        x = v.args[0]
+        space, where = squeeze(x.shape), tuple(self.views_place(x.shape))
+        over = _axes_of(v, where)
+        inner = self.is_inner(space, over)
+        if not inner and v.op in ARG:
+            self.alone(v, "opaque")
+            return
+        c = self.fresh(v, x.shape, below)
+        self.note_reduction(c, v, where, inner, over)
+        c.hard.update(below)
+        source, axes = self.views[x.id]
+        if sum(axis is not None for axis in axes) == len(space):
+            self.readers.setdefault(source.id, []).append(c)
+
+    def reduce_in(self, c: Cluster, v: Value, where: tuple, below: list) -> bool:
+        over = _axes_of(v, where)
+        inner = self.is_inner(c.space, over | c.inner)
+        if not inner and v.op in ARG:
+            return False
+        if not self.join(c, v, (), below):
+            return False
+        self.note_reduction(c, v, where, inner, over)
+        return True
+
+    def note_reduction(
+        self, c: Cluster, v: Value, where: tuple, inner: bool, over: frozenset
+    ) -> None:
+        gone = {len(where) + axis for axis in reduced(v)}
+        c.reads[v.id] = where
+        c.places[v.id] = tuple(a for j, a in enumerate(where) if j not in gone)
+        if inner:
+            c.inner |= over
+        else:
+            c.late.add(v.id)
+
+    def is_inner(self, space: tuple, over: frozenset) -> bool:
+        """Whether a loop over `space` completes a reduction over these axes."""
+        if is_small(space):
+            return True
+        if 0 in over or not over:
+            return not over
+        return elements([space[a] for a in over]) <= WIDEST
+
+    # -- the whole
+
+    def join_siblings(self) -> None:
+        """Merge loops that read the same value and depend on nothing of each other."""
+        for clusters in self.readers.values():
+            first: Optional[Cluster] = None
+            for c in dict.fromkeys(c.now() for c in clusters):
+                c = c.now()
+                if first is None or key(first.space) != key(c.space):
+                    first = c
+                elif not self.join_pair(first, c):
+                    first = c
+
+    def join_pair(self, a: Cluster, b: Cluster) -> bool:
+        a = a.now()
+        inner = a.inner | b.inner
+        if inner and not self.is_inner(a.space, inner):
+            return False
+        return merge(a, b, MOST)
+
+    def regions(self) -> list[Region]:
+        clusters = dict.fromkeys(c.now() for c in self.home.values())
+        made = [self.region(c) for c in _in_order(clusters)]
+        self.connect_regions(made)
+        return made
+
+    def region(self, c: Cluster) -> Region:
+        nodes = sorted(c.nodes, key=lambda v: v.id)
+        late, inner = frozenset(c.late), c.inner
+        return Region(c.kind, nodes, c.space, c.places, c.reads, late, inner)
+
+    def connect_regions(self, made: list[Region]) -> None:
+        """Fill in what each region reads and what others read of it."""
+        wanted = {self.views[v.id].source.id for v in self.graph.outputs}
+        for r in reversed(made):
+            own = {v.id for v in r.nodes}
+            r.outputs = [v for v in r.nodes if v.id in wanted]
+            read = (s for v in r.nodes for s in self.sources(v))
+            r.inputs = list({s.id: s for s in read if s.id not in own}.values())
+            wanted.update(s.id for s in r.inputs)
+
+
+def reduced(v: Value) -> tuple:
+    """The (negative) axes that a reduction drops."""
+    return (v.attrs["axis"],) if v.op in ARG else v.attrs["axes"]
+
+
+def _axes_of(v: Value, where: tuple) -> frozenset:
+    places = (where[len(where) + axis] for axis in reduced(v))
+    return frozenset(a for a in places if a is not None)
+
+
+def _of_windows(v: Value) -> bool:
+    """A reduction of exactly the offsets of windows is done by shifted slices."""
+    x = v.args[0]
+    if x.op != "windows" or v.op in ARG:
+        return False
+    return sorted(v.attrs["axes"]) == list(range(-len(x.attrs["size"]), 0))
+
+
+def _plain_size(n: object) -> object:
+    return n if type(n) is int else None
+
+
+def _in_order(clusters: dict) -> Iterator[Cluster]:
+    """An order in which everything is computed before it is read, near to the user's."""
+    first = {c: min(v.id for v in c.nodes) for c in clusters}
+    missing = {c: len(c.before) for c in clusters}
+    ready = [(first[c], i, c) for i, c in enumerate(clusters) if not missing[c]]
+    heapq.heapify(ready)
+    while ready:
+        _, i, c = heapq.heappop(ready)
+        yield c
+        for q in c.after:
+            missing[q] -= 1
+            if not missing[q]:
+                heapq.heappush(ready, (first[q], first[q], q))

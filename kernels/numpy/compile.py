@@ -1,0 +1,118 @@
+"""Compile a graph to a NumPy function.
+
+    run = compile(graph).run
+    y, z = run(x, w)
+
+The function takes the arrays of the graph's inputs (any strides, the right shapes and
+element types: the caller checks) and returns a tuple of fresh contiguous arrays.
+Executables do not change once made and may run in several threads at once: scratch
+memory belongs to the call.
+"""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import threading
+from typing import Any, Callable, Hashable, NamedTuple, Optional, Sequence
+
+from ...tracer.graph import Graph
+from ...tracer.structure import graph_key
+from .cache import keep
+from .names import namespace
+from .program import Program
+from .source import generate
+
+__all__ = ["Executable", "KernelRecord", "compile"]
+
+
+class KernelRecord(NamedTuple):
+    """One kernel, for people: its name, operations, source line and bytes moved."""
+
+    name: str
+    ops: tuple
+    line: Optional[str]
+    bytes: int
+
+
+class Executable:
+    """A compiled graph: `run` is the generated function itself.
+
+    `source` is its module's text, `path` the file that holds it (None where it could
+    not be written), `kernels` what it consists of, in order.
+    """
+
+    __slots__ = ("name", "run", "source", "path", "kernels")
+
+    def __init__(self, name: str, source: str, path: Optional[str], kernels: tuple):
+        self.name, self.source, self.path, self.kernels = name, source, path, kernels
+        self.run: Callable[..., tuple] = load(name, source, path)
+
+    def __call__(self, *arrays: Any) -> tuple:
+        """The outputs for these inputs, followed by the donated buffers."""
+        return self.run(*arrays)
+
+    def __repr__(self) -> str:
+        return f"<executable {self.name}: {len(self.kernels)} kernels>"
+
+
+_known: dict[Hashable, Executable] = {}
+_lock = threading.Lock()
+
+
+def compile(
+    graph: Graph, donated: Sequence[int] = (), cache: bool = True
+) -> Executable:
+    """An Executable for `graph`, whose calls have been inlined (`simplify` does).
+
+    `donated` numbers the outputs for which the caller brings the array: the function
+    then takes these buffers after the inputs, in the order of `donated`, writes the
+    outputs into them and returns them. Each must be contiguous, of the output's shape
+    and type, and share no memory with an input. With `cache`, an equal graph of the
+    same name gets the same Executable.
+
+    >>> import numpy as np
+    >>> from ...tracer.graph import placeholder
+    >>> from ...tracer.types import float32
+    >>> x = placeholder("x", (3,), float32)
+    >>> double = compile(Graph("double", [x], [x + x]))
+    >>> double(np.ones(3, np.float32))
+    (array([2., 2., 2.], dtype=float32),)
+    """
+    donated = tuple(donated)
+    if not cache:
+        return build(graph, donated)
+    mark = (graph.name, graph_key(graph), donated)
+    found = _known.get(mark)
+    if found is None:
+        with _lock:
+            found = _known.get(mark)
+            if found is None:
+                found = _known[mark] = build(graph, donated)
+    return found
+
+
+def build(graph: Graph, donated: tuple) -> Executable:
+    """Generate, store and load."""
+    source, program = generate(graph, donated)
+    name = program.graph_name
+    return Executable(name, source, keep(name, source), records(program))
+
+
+def load(name: str, source: str, path: Optional[str]) -> Callable[..., tuple]:
+    """The function of a source text; tracebacks show its lines."""
+    file = path or f"<tracefuse {name} {hash(source) & 0xFFFFFFFF:x}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    scope = namespace()
+    exec(builtins.compile(source, file, "exec"), scope)
+    return scope[name]
+
+
+def records(p: Program) -> tuple:
+    """One record for each region."""
+    made = []
+    for k, region in enumerate(p.plan.regions):
+        ops = tuple(v.op for v in region.nodes)
+        line = next((v.line for v in region.nodes if v.line), None)
+        made.append(KernelRecord(f"{p.graph_name}_{k}", ops, line, 0))
+    return tuple(made)

@@ -1,0 +1,306 @@
+"""The function of a whole graph: where every value is stored, statement by statement."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import Optional, Sequence
+
+from ...tracer.graph import Graph, Value
+from ..axes import is_one, key
+from ..fusion import Plan, Region
+from .block import Block, Finished, dtype_text, shape_text
+from .pointwise import is_loud
+
+__all__ = ["Program", "Stored"]
+
+
+class Stored:
+    """An array in the generated function.
+
+    `text` names it; `solid` says that it is C-contiguous, `breaks` holds the axes that
+    do not continue the axis before them in memory, and `swapped` that neighbours along
+    the last axis are far apart.
+    """
+
+    __slots__ = ("text", "shape", "solid", "breaks", "swapped")
+
+    def __init__(
+        self,
+        text: str,
+        shape: tuple,
+        breaks: frozenset = frozenset(),
+        swapped: bool = False,
+    ):
+        self.text, self.shape, self.swapped = text, shape, swapped
+        self.breaks, self.solid = breaks, not breaks
+
+
+class Kernel:
+    """A generated function of its own: its text, its scratch, what it computes."""
+
+    def __init__(
+        self, name: str, params: list[str], text: str, scratch: Finished, region: Region
+    ):
+        self.name, self.params, self.text = name, params, text
+        self.scratch, self.region, self.calls = scratch, region, 0
+
+
+class Program:
+    """Collects the statements of one graph's function, its kernels and constants."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        plan: Plan,
+        donated: Sequence[int],
+        names: list[str],
+        symbols: list[str],
+    ):
+        self.graph, self.plan, self.symbols = graph, plan, symbols
+        self.block = Block()
+        self.stored: dict[int, Stored] = {}
+        self.firm: dict[int, Stored] = {}  # contiguous copies of what is not
+        self.views: dict[tuple, str] = {}
+        self.constants: dict[tuple, str] = {}
+        self.kernels: dict[str, Kernel] = {}
+        self.graph_name = identifier(graph.name)
+        self.loud = any(is_loud(v) for r in plan.regions for v in r.nodes)
+        self.line: Optional[str] = None
+        self.inputs = {v.id: name for v, name in zip(graph.inputs, names)}
+        self.solid_inputs: set[int] = set()
+        self.donated = {k: f"out{k}" for k in donated}
+        self.results: dict[int, str] = {}
+        self.local = 0
+        for v, name in zip(graph.inputs, names):
+            unknown = frozenset(range(1, len(v.shape) + 1))
+            self.stored[v.id] = Stored(name, v.shape, unknown)
+        self.claims = self.claim_results()
+
+    # -- statements
+
+    def write(self, text: str, elementwise: bool = False) -> None:
+        """Append a statement, with the user's line where that is a new one."""
+        self.block.write(text, elementwise)
+
+    def at(self, v: Value) -> None:
+        """Statements from here on stand for the line that made `v`."""
+        if v.line is not None and v.line != self.line:
+            self.line = v.line
+            self.block.write(f"# {v.line}")
+
+    def kernel(
+        self, region: Region, params: list[str], body: list[str], scratch: Finished
+    ) -> str:
+        """The name of a kernel with this body; an equal one is shared."""
+        text = "\n".join(["    " + line if line else "" for line in body])
+        mark = f"({', '.join(params)})\n{text}\n{scratch.views}"
+        known = self.kernels.get(mark)
+        if known is None:
+            name = f"{self.graph_name}_{len(self.kernels)}"
+            known = self.kernels[mark] = Kernel(name, params, text, scratch, region)
+        known.calls += 1
+        return known.name
+
+    # -- results
+
+    def claim_results(self) -> dict[int, tuple]:
+        """Which values are computed right into the array of an output."""
+        claims: dict[int, tuple] = {}
+        made = {v.id: r for r in self.plan.regions for v in r.nodes}
+        for k, out in enumerate(self.graph.outputs):
+            v = self.behind(out, made)
+            if v is not None and v.id not in claims:
+                claims[v.id] = k, out
+        return claims
+
+    def behind(self, out: Value, made: dict) -> Optional[Value]:
+        """The value whose elements, in order, are those of `out`; None if unknown."""
+        v = out
+        while True:
+            v, axes = self.plan.views[v.id]
+            region = made.get(v.id)
+            if region is None or key_size(v) != key_size(out):
+                return None
+            if region.kind != "view":
+                return v
+            if v.op != "reshape":
+                return None
+            v = v.args[0]
+
+    def result(self, k: int) -> str:
+        """The array of output `k`: the caller's buffer, or a fresh one."""
+        name = self.results.get(k)
+        if name is None:
+            out = self.graph.outputs[k]
+            name = self.results[k] = self.donated.get(k, f"r{k}")
+            if k not in self.donated:
+                shape, dtype = shape_text(out.shape), dtype_text(out.dtype)
+                self.block.write(f"{name} = empty({shape}, {dtype})")
+        return name
+
+    def target(self, v: Value) -> str:
+        """Where `v` is to be written: its output, or scratch."""
+        claim = self.claims.get(v.id)
+        if claim is None:
+            text = self.block.array(v.shape, v.dtype)
+        else:
+            k, out = claim
+            text = self.result(k)
+            if key(out.shape) != key(v.shape):
+                text = self.see(text, f"{{}}.reshape({shape_text(v.shape)})")
+        self.stored[v.id] = Stored(text, v.shape)
+        return text
+
+    def own(self, v: Value, made: str) -> None:
+        """Store the fresh contiguous array that expression `made` gives as `v`."""
+        claim = self.claims.get(v.id)
+        if claim is not None and claim[0] not in self.donated:
+            k, out = claim
+            if key(out.shape) == key(v.shape) and k not in self.results:
+                name = self.results[k] = f"r{k}"
+                self.block.write(f"{name} = {made}")
+                self.stored[v.id] = Stored(name, v.shape)
+                return
+        if claim is not None:
+            self.block.write(f"copyto({self.target(v)}, {made})")
+            return
+        self.local += 1
+        self.block.write(f"v{self.local} = {made}")
+        self.stored[v.id] = Stored(f"v{self.local}", v.shape)
+
+    # -- reading
+
+    def see(self, text: str, recipe: str) -> str:
+        """`text` through a view: prebuilt with the arena, else a statement (once)."""
+        known = self.views.get((text, recipe))
+        if known is None:
+            known = self.block.view(text, recipe)
+            if known is None:
+                known = self.see_now(text, recipe)
+            self.views[text, recipe] = known
+        return known
+
+    def see_now(self, text: str, recipe: str) -> str:
+        self.local += 1
+        name = f"v{self.local}"
+        known = self.block.alias(text, name)
+        self.block.write(f"{name} = {recipe.format(text)}")
+        return known
+
+    def constant(self, v: Value) -> str:
+        """The name of a 0-d array with the value of a splat."""
+        mark = (v.dtype, repr(v.attrs["value"]))
+        name = self.constants.get(mark)
+        if name is None:
+            name = self.constants[mark] = f"c{len(self.constants)}"
+        return name
+
+    def source(self, v: Value) -> Stored:
+        """Where a value that is no view is stored."""
+        return self.stored[v.id]
+
+    def solid(self, v: Value) -> Stored:
+        """A contiguous array of a value that is no view; copied if need be."""
+        found = self.stored[v.id]
+        if found.solid:
+            return found
+        if v.id in self.inputs:
+            self.solid_inputs.add(v.id)
+            found = self.stored[v.id] = Stored(found.text, v.shape)
+            return found
+        firm = self.firm.get(v.id)
+        if firm is None:
+            text = self.block.array(v.shape, v.dtype)
+            self.write(f"copy_into({text}, {found.text})")
+            firm = self.firm[v.id] = Stored(text, v.shape)
+        return firm
+
+    def steady(self, v: Value) -> Stored:
+        """An array of `v` to read in tiles: long runs of it lie together."""
+        found = self.stored[v.id]
+        return self.solid(v) if v.id in self.inputs or found.swapped else found
+
+    def operand(self, a: Value) -> str:
+        """An array that broadcasts to the shape of `a` and is `a` then."""
+        source, axes = self.plan.views[a.id]
+        if source.op == "constant" and source.id not in self.inputs:
+            return self.constant(source)
+        found = self.source(source)
+        shape = seen_shape(source, axes)
+        while shape and is_one(shape[0]):
+            shape = shape[1:]
+        if key(shape) == key(strip(source.shape)) and len(source.shape) <= len(a.shape):
+            return found.text
+        return self.see(found.text, f"{{}}.reshape({shape_text(shape)})")
+
+    def array(self, a: Value) -> str:
+        """An array of exactly the shape of `a`."""
+        source, axes = self.plan.views[a.id]
+        if source.op == "constant" and source.id not in self.inputs:
+            return f"broadcast_to({self.constant(source)}, {shape_text(a.shape)})"
+        text = self.source(source).text
+        shape = seen_shape(source, axes)
+        if key(shape) != key(source.shape):
+            text = self.see(text, f"{{}}.reshape({shape_text(shape)})")
+        if key(shape) != key(a.shape):
+            text = self.see(text, f"broadcast_to({{}}, {shape_text(a.shape)})")
+        return text
+
+    def firm_array(self, a: Value) -> str:
+        """`array(a)` in the contiguous copy of what is behind it (not stretched)."""
+        source, axes = self.plan.views[a.id]
+        text = self.solid(source).text
+        shape = seen_shape(source, axes)
+        if key(shape) == key(source.shape):
+            return text
+        return self.see(text, f"{{}}.reshape({shape_text(shape)})")
+
+    def is_solid(self, a: Value) -> bool:
+        """Whether `array(a)` is contiguous."""
+        source, axes = self.plan.views[a.id]
+        known = source.id in self.stored and self.stored[source.id].solid
+        return known and key(seen_shape(source, axes)) == key(a.shape)
+
+    def is_plain(self, a: Value) -> bool:
+        """Whether `a` is a splat, or contiguous and of its own shape."""
+        source, _ = self.plan.views[a.id]
+        splat = source.op == "constant" and source.id not in self.inputs
+        return splat or self.is_solid(a)
+
+    # -- the end
+
+    def returns(self) -> list[str]:
+        """Copy what outputs still lack; their names in order."""
+        for k, out in enumerate(self.graph.outputs):
+            mine = any(claim[0] == k for claim in self.claims.values())
+            if not mine:
+                name = self.result(k)
+                self.write(f"copy_into({name}, {self.array(out)})")
+        return [self.results[k] for k in range(len(self.graph.outputs))]
+
+
+def identifier(name: str) -> str:
+    """`name` as a Python identifier."""
+    text = re.sub(r"\W", "_", name).strip("_") or "graph"
+    return text if not text[0].isdigit() and not keyword.iskeyword(text) else f"_{text}"
+
+
+def key_size(v: Value) -> tuple:
+    """Something equal for values with the same number of elements behind views."""
+    count: object = 1
+    for n in v.shape:
+        count = count * n  # type: ignore[operator]
+    return (str(count), v.dtype)
+
+
+def seen_shape(source: Value, axes: tuple) -> tuple:
+    """The shape of a view before it is stretched."""
+    return tuple(1 if a is None else source.shape[a] for a in axes)
+
+
+def strip(shape: tuple) -> tuple:
+    """The shape without leading axes of size 1."""
+    while shape and is_one(shape[0]):
+        shape = shape[1:]
+    return shape

@@ -1,0 +1,86 @@
+"""The few functions that generated code calls besides NumPy's own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...tracer import philox
+from ...tracer.meaning import argsort as argsort_into_new
+from ...tracer.meaning import windows
+from ...tracer.special import erf, erf_into, erfinv
+from ...tracer.types import DTYPES
+from .floats import floats, quiet
+from .movement import copy_into, fold_into, pad_into, pool_into
+from .rows import scatter_into, take_into
+from .threads import parallel
+
+__all__ = [
+    *("after", "arena", "argsort_into_new", "copy_into", "erf_tile", "erfinv_tile", "floats"),
+    *("erf_half", "erfinv_half", "fold_into", "highest", "lowest", "pad_into", "parallel", "pool_into", "quiet", "random_words", "scatter_into"),
+    *("take_into", "view", "windows"),
+]
+
+globals().update(
+    {"bool_" if n == "bool" else n: t.np for n, t in DTYPES.items()},
+)
+
+Array = np.ndarray
+
+
+def arena(nbytes: int) -> Array:
+    """Raw memory that starts at a cache line."""
+    raw = np.empty(nbytes + 64, np.uint8)
+    skip = -raw.ctypes.data % 64
+    return raw[skip : skip + nbytes]
+
+
+def view(a: Array, at: int, shape: tuple, dtype: np.dtype) -> Array:
+    """The array of this shape and type that starts at byte `at` of an arena."""
+    return np.ndarray(shape, dtype, a, at)
+
+
+def after(stop: int) -> int | None:
+    """The end of a slice that runs down to the first element, too."""
+    return stop if stop >= 0 else None
+
+
+def lowest(dtype: np.dtype) -> object:
+    """What every number of a type is at least: where a maximum starts."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min
+    return False if dtype.kind == "b" else -np.inf
+
+
+def highest(dtype: np.dtype) -> object:
+    """What every number of a type is at most: where a minimum starts."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).max
+    return True if dtype.kind == "b" else np.inf
+
+
+def random_words(state: Array, shape: tuple, skip: int) -> Array:
+    """Philox words for int64 [seed, offset], fresh."""
+    seed, offset = (int(word) for word in state)
+    count = 1
+    for n in shape:
+        count *= n
+    return philox.random_bits(seed, offset + skip, count).reshape(shape)
+
+
+def erf_tile(x: Array, out: Array) -> None:
+    """erf of float32 or float64 arrays of one shape, one tile."""
+    scratch = np.empty((2, *x.shape), x.dtype)
+    erf_into(x, out, scratch)
+
+
+def erfinv_tile(x: Array, out: Array) -> None:
+    """The inverse of erf, one tile."""
+    np.copyto(out, erfinv(x))
+
+
+def erf_half(x: Array, out: Array) -> None:
+    """erf of half types, by way of float32."""
+    np.copyto(out, erf(x))
+
+
+erfinv_half = erfinv_tile

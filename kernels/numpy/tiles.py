@@ -1,0 +1,156 @@
+"""How a large iteration space is cut into tiles.
+
+Axes that every operand and reduction treats alike are one axis. Then, from the right,
+axes are taken whole as long as a tile stays in the cache; the next one is cut into
+blocks, and those left of it are walked one by one. Axes that an inner reduction
+completes are always whole.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, NamedTuple, Optional
+
+from ...tracer.sizes import Int, numel
+from ..axes import elements
+from .block import size_text
+
+__all__ = ["Tiling", "groups", "tiling"]
+
+# Elements of one operand in a tile: 128 KiB of float32, so that a few fit in L2.
+TILE = 32768
+# Handing work to a thread costs more than all of a smaller space.
+THREADED = 100_000
+# Parts that a threaded loop is divided in, whatever the number of threads.
+PARTS = 16
+
+
+class Operand(NamedTuple):
+    """How an array lies in the space: the axes it has, and where it cannot be merged.
+
+    `axes` are the axes of the space that it walks along; `breaks` those that do not
+    continue the axis before them in memory.
+    """
+
+    axes: frozenset
+    breaks: frozenset
+
+
+def groups(
+    rank: int, operands: Iterable[Operand], reduced: Iterable[frozenset]
+) -> list[list[int]]:
+    """Runs of axes that act as one: all arrays have all of a run or none of it."""
+    apart: set[int] = set()
+    for axes, breaks in operands:
+        apart.update(a for a in range(1, rank) if (a in axes) != (a - 1 in axes))
+        apart.update(breaks)
+    for over in reduced:
+        apart.update(a for a in range(1, rank) if (a in over) != (a - 1 in over))
+    made: list[list[int]] = []
+    for a in range(rank):
+        if a in apart or not made:
+            made.append([])
+        made[-1].append(a)
+    return made
+
+
+class Tiling:
+    """The loop over a space whose axes have been merged: `sizes` are the frame's.
+
+    `outer` are the axes walked one by one, `cut` the one cut into blocks of `block`.
+    """
+
+    def __init__(self, sizes: tuple, outer: list[int], cut: int, block: Int | str):
+        self.sizes, self.outer, self.cut, self.block = sizes, outer, cut, block
+        self.static = all(type(n) is int for n in (*sizes, block))
+        self.whole = [a for a in range(len(sizes)) if a != cut and a not in outer]
+
+    def tile(self, axes: frozenset) -> tuple:
+        """The shape of a tile of an array with these axes (1 for the others)."""
+        inside = (a for a in range(len(self.sizes)) if a not in self.outer)
+        return tuple(self.extent(a) if a in axes else 1 for a in inside)
+
+    def extent(self, a: int) -> Int | str:
+        """How far a tile reaches along an axis."""
+        return self.block if a == self.cut else self.sizes[a]
+
+    def frame(self, axes: frozenset) -> tuple:
+        """The shape of a whole array with these axes (1 for the others)."""
+        return tuple(n if a in axes else 1 for a, n in enumerate(self.sizes))
+
+    def position(self, a: int) -> int:
+        """Which axis of a tile an axis is."""
+        return a - sum(o < a for o in self.outer)
+
+    def index(self, axes: frozenset, whole: bool = False) -> str:
+        """What follows an array in `frame` shape to give its tile; "" for all of it."""
+        parts = []
+        for a in range(len(self.sizes)):
+            if a in self.outer:
+                parts.append(f"o{a}" if a in axes and not whole else "0")
+            else:
+                cut = a == self.cut and a in axes and not whole
+                parts.append("i:j" if cut else ":")
+        while parts and parts[-1] == ":":
+            parts.pop()
+        return f"[{', '.join(parts)}]" if parts else ""
+
+    def moves(self, axes: frozenset) -> bool:
+        """Whether the tile of an array with these axes depends on where the loop is."""
+        return self.cut in axes or not axes.isdisjoint(self.outer)
+
+    @property
+    def blocks(self) -> Int | str:
+        """How many blocks the cut axis has."""
+        n, block = self.sizes[self.cut], self.block
+        if type(n) is int and type(block) is int:
+            return -(-n // block)
+        return f"-(-{wrapped(n)} // {block})"
+
+    @property
+    def ragged(self) -> bool:
+        """Whether the last block may be shorter."""
+        n, block = self.sizes[self.cut], self.block
+        return not (type(n) is int and type(block) is int and n % block == 0)
+
+
+def wrapped(size: object) -> str:
+    """A size in parentheses where it is a sum or product."""
+    text = size_text(size)
+    return text if text.isidentifier() or text.isdigit() else f"({text})"
+
+
+def tiling(sizes: tuple, inner: frozenset, itemsize: int) -> Tiling:
+    """Choose the loop for a frame of these sizes; `inner` axes stay whole."""
+    tile = _tile_elements(sizes, itemsize)
+    whole, cut = set(inner), -1
+    for a in reversed(range(len(sizes))):
+        if a in whole:
+            continue
+        held = elements([sizes[b] for b in whole])
+        if held * elements([sizes[a]]) > tile or a == _first(sizes, inner):
+            cut = a
+            break
+        whole.add(a)
+    outer = [a for a in range(len(sizes)) if a not in whole and a != cut]
+    return Tiling(sizes, outer, cut, _block(sizes, whole, cut, tile))
+
+
+def _first(sizes: tuple, inner: frozenset) -> Optional[int]:
+    return next((a for a in range(len(sizes)) if a not in inner), None)
+
+
+def _tile_elements(sizes: tuple, itemsize: int) -> int:
+    tile = TILE * 4 // max(itemsize, 4)
+    count = elements(sizes)
+    if count >= THREADED:
+        tile = min(tile, max(8192, count // 8))
+    return tile
+
+
+def _block(sizes: tuple, whole: set, cut: int, tile: int) -> Int | str:
+    held = numel(tuple(sizes[a] for a in sorted(whole)))
+    if type(held) is not int:
+        return f"max(1, {tile} // max(1, {size_text(held)}))"
+    rows = max(1, tile // max(1, held))
+    n = sizes[cut]
+    return min(rows, max(n, 1)) if type(n) is int else rows

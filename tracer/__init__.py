@@ -1,0 +1,1 @@
+"""Floor 1: the SSA itself, and how a running program becomes it."""

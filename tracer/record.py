@@ -1,0 +1,365 @@
+"""The recorder: a running program becomes SSA.
+
+While a recording is on, operations on tensors make Values and compute nothing. The
+tensors are the user's own objects: what the recording knows about those that came
+from outside lies in overlays here, so that until `commit` nothing outside has changed.
+
+- `value_of(t)` reads a tensor, `write(t, v)` overwrites what it sees.
+- `demand(v)` is a flush: the pending piece behind `v` is compiled and run now.
+- `guard(v, outcome)` notes what Python learnt, and so relied on.
+- `read_slot` and `write_slot` are for places outside that hold tensors (`p.grad`).
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Any, Callable, Iterable, NamedTuple, Optional
+
+import numpy as np
+
+from .graph import Graph, Value, make, placeholder, reachable
+from .sizes import Dim, Int
+from .storage import (
+    Leaf,
+    Storage,
+    contiguous,
+    derive,
+    memory_steps,
+    put,
+    row_major,
+    step_strides,
+    tracked,
+)
+from .types import from_numpy, int64
+
+__all__ = ["Recorder", "Input", "state"]
+
+
+class State(threading.local):
+    """What one thread is doing: its recording, and whether gradients are wanted."""
+
+    recorder: Optional["Recorder"] = None
+    grad: bool = True
+
+
+state = State()
+
+
+class Input(NamedTuple):
+    """An input of the recorded graph and where its numbers come from.
+
+    `kind` is "tensor" (the array of `owner`), "root" (the whole storage that `owner`
+    looks at), "number" (`owner[key]`, a Python float) or "generator".
+    """
+
+    value: Value
+    kind: str
+    owner: Any
+    key: Any = None
+
+
+class Slot(NamedTuple):
+    """A place outside that holds a tensor or None: attribute or item `key`."""
+
+    owner: Any
+    key: str
+    item: bool
+
+    def get(self) -> Any:
+        """What stands there now."""
+        if self.item:
+            return self.owner.get(self.key)
+        return getattr(self.owner, self.key)
+
+    def set(self, new: Any) -> None:
+        """Put `new` there."""
+        if self.item:
+            self.owner[self.key] = new
+        else:
+            setattr(self.owner, self.key, new)
+
+
+class Shadow:
+    """What the recording knows of one storage from outside.
+
+    Most are seen through one view only. Then that view is treated as the root, so
+    that a batch cut from a large array does not drag the array into the program.
+    When another view of the same storage turns up, the whole storage becomes the root.
+    """
+
+    __slots__ = ("steps", "value", "version", "owner", "root")
+
+    def __init__(self, owner: Any, value: Value):
+        self.owner, self.value, self.version = owner, value, 0
+        self.steps = memory_steps(owner._steps)
+        self.root = not self.steps
+
+
+class Recorder:
+    """One recording. `run(graph, arrays)` computes a graph (given by the api floor)."""
+
+    def __init__(self, name: str, run: Callable[[Graph, list], Iterable]):
+        self.name, self.run = name, run
+        self.inputs: list[Input] = []
+        self.shadows: dict[Storage, Shadow] = {}
+        self.seen: dict[int, tuple] = {}  # id(tensor) -> (tensor, version, Value)
+        self.made: list[weakref.ref] = []
+        self.leaf_values: dict[Leaf, tuple] = {}  # -> (version, leaf Value)
+        self.leaves: dict[int, Leaf] = {}  # id of a leaf Value -> whose it is
+        self.borders: dict[int, Any] = {}  # id of a leaf Value -> tensor with history
+        self.freed: set[int] = set()  # Values that a backward has consumed
+        self.guards: list[tuple[Value, Any]] = []
+        self.sizes: list[tuple[str, Any]] = []
+        self.shapes: dict[int, tuple] = {}  # id(tensor) -> (tensor, symbolic shape)
+        self.layouts: dict[int, Any] = {}  # id(tensor) -> tensor whose strides matter
+        self.slots: dict[tuple, tuple] = {}  # (id(owner), key) -> (Slot, first value)
+        self.written: dict[tuple, tuple] = {}  # the same for places assigned to
+        self.generators: dict[Any, tuple] = {}  # generator -> (Value, blocks drawn)
+        self.flushed = False  # whether Python has looked at a number
+        self.volatile: Optional[str] = None  # why the path cannot be kept
+
+    # -- tensors made here
+
+    def adopt(self, tensor: Any) -> Any:
+        """Take note of a tensor created while recording."""
+        self.made.append(weakref.ref(tensor))
+        return tensor
+
+    # -- reading and writing
+
+    def value_of(self, t: Any) -> Value:
+        """The current SSA value of a tensor."""
+        root, steps, version = self._place(t)
+        if t._array is None:  # made here: it carries its own value
+            if t._seen != version:
+                t._value, t._seen = self._derive(root, steps, version), version
+            return t._value
+        hit = self.seen.get(id(t))
+        if hit is None or hit[1] != version:
+            hit = (t, version, self._derive(root, steps, version))
+            self.seen[id(t)] = hit
+        return hit[2]
+
+    def _place(self, t: Any) -> tuple[Value, tuple, int]:
+        """The root value `t` derives from, by which steps, and its version."""
+        storage = t._storage
+        if storage.maker is self:
+            return storage.value, t._steps, storage.version
+        shadow = self.shadows.get(storage)
+        if shadow is None:
+            shadow = self.shadows[storage] = Shadow(t, self.capture(t))
+        steps = self._relative(t, shadow)
+        return shadow.value, steps, shadow.version
+
+    def add_view(self, new: Any, t: Any, op: str, attrs: dict) -> Any:
+        """Take note of `new`, one view step further than `t`."""
+        new._value = make(op, (self.value_of(t),), **attrs)
+        new._seen = self._place(t)[2]
+        return self.adopt(new)
+
+    def _derive(self, root: Value, steps: tuple, version: int) -> Value:
+        return derive(root, steps, lambda of, v: self._leaf_value(of, v, version))
+
+    def _leaf_value(self, of: Leaf, value: Value, version: int) -> Value:
+        known = self.leaf_values.get(of)
+        if known is None or known[0] != version:
+            known = self.leaf_values[of] = (version, make("leaf", (value,)))
+            self.leaves[known[1].id] = of
+        return known[1]
+
+    def _border(self, t: Any, value: Value) -> Value:
+        """The history of a tensor from outside begins at a leaf of this recording."""
+        if not tracked(t._storage, memory_steps(t._steps)):
+            return value
+        value = make("leaf", (value,))
+        self.borders[value.id] = t
+        return value
+
+    def capture(self, t: Any) -> Value:
+        """A new input of the program that holds the numbers of `t`."""
+        _check_known(t)
+        shape = self.shape_of(t)
+        value = placeholder(f"x{len(self.inputs)}", shape, from_numpy(t._array.dtype))
+        value.data = t._array
+        self.inputs.append(Input(value, "tensor", t))
+        return self._border(t, value)
+
+    def _relative(self, t: Any, shadow: Shadow) -> tuple:
+        base = shadow.steps
+        if t._steps[: len(base)] == base:
+            return t._steps[len(base) :]
+        self._widen(t, shadow)
+        return t._steps
+
+    def _widen(self, t: Any, shadow: Shadow) -> None:
+        """A second view: from here on the storage's root carries the value."""
+        array = t._storage.array
+        root = placeholder(
+            f"x{len(self.inputs)}", array.shape, from_numpy(array.dtype)
+        )
+        root.data = array
+        self.inputs.append(Input(root, "root", t))
+        root = self._border(t, root)
+        if shadow.version:
+            root = put(root, shadow.steps, shadow.value)
+        shadow.value, shadow.steps, shadow.owner, shadow.root = root, (), t, True
+
+    def write(self, t: Any, new: Value) -> None:
+        """Overwrite everything that `t` sees with `new` (same shape and type)."""
+        storage = t._storage
+        if storage.maker is self:
+            storage.value = put(storage.value, t._steps, new)
+            storage.version += 1
+            return
+        root, steps, version = self._place(t)
+        shadow = self.shadows[storage]
+        shadow.value, shadow.version = put(root, steps, new), version + 1
+
+    # -- shapes and layouts
+
+    def shape_of(self, t: Any) -> tuple:
+        """The shape, symbolic where sizes are."""
+        if t._array is None:
+            self._check_mine(t)
+            return t._value.shape
+        known = self.shapes.get(id(t))
+        return t._array.shape if known is None else known[1]
+
+    def _check_mine(self, t: Any) -> None:
+        if t._value is None:
+            _check_known(t)
+
+    def strides_of(self, t: Any) -> tuple:
+        """Strides in elements, as the plain program would have them."""
+        if t._storage.maker is self:
+            shape = t._storage.value.shape
+            return self._walk_strides(shape, row_major(shape), t._steps)
+        if t._array is not None:
+            return self._array_strides(t)
+        root, steps, _ = self._place(t)
+        owner = self.shadows[t._storage].owner
+        if memory_steps(owner._steps) != self.shadows[t._storage].steps:
+            base = row_major(root.shape)
+        else:
+            base = self._array_strides(owner)
+        return self._walk_strides(root.shape, base, steps)
+
+    def _array_strides(self, t: Any) -> tuple:
+        self.layouts[id(t)] = t
+        shape = self.shape_of(t)
+        if t._array.flags.c_contiguous:
+            return row_major(shape)
+        return tuple(s // t._array.itemsize for s in t._array.strides)
+
+    @staticmethod
+    def _walk_strides(shape: tuple, strides: tuple, steps: tuple) -> tuple:
+        for op, attrs in steps:
+            shape, strides = step_strides(shape, strides, op, attrs)
+        return strides
+
+    def is_contiguous(self, t: Any) -> bool:
+        """Whether the plain program would find `t` in row-major order."""
+        return contiguous(self.shape_of(t), self.strides_of(t))
+
+    def size_guess(self, text: str, outcome: Any) -> None:
+        """A comparison of symbolic sizes was answered by the example."""
+        self.sizes.append((text, outcome))
+
+    # -- flush and guard
+
+    def demand(self, v: Value) -> np.ndarray:
+        """The numbers of `v`, now."""
+        if v.data is None:
+            self.flush([v])
+        return v.data
+
+    def flush(self, wanted: list[Value]) -> None:
+        """Run the pending piece behind `wanted`.
+
+        What other tensors still hold of that piece is kept too, so that no number is
+        computed twice however often Python looks.
+        """
+        if not wanted:
+            return
+        self.flushed = True
+        known = lambda v: v.data is not None  # noqa: E731
+        nodes = reachable(wanted, stop=known)
+        inside = {v.id for v in nodes}
+        outputs = {v.id: v for v in wanted}
+        for v in self._held():
+            if v.id in inside and v.data is None:
+                outputs[v.id] = v
+        inputs = [v for v in nodes if known(v)]
+        graph = Graph(self.name, inputs, outputs.values())
+        arrays = self.run(graph, [v.data for v in inputs])
+        for v, array in zip(graph.outputs, arrays):
+            v.data = array
+
+    def _held(self) -> list[Value]:
+        """The values of tensors made here that Python still holds."""
+        self.made = [ref for ref in self.made if ref() is not None]
+        alive = (ref() for ref in self.made)
+        return [self.value_of(t) for t in alive if t is not None]
+
+    def guard(self, v: Value, outcome: Any) -> None:
+        """Python went on because `v` (one element) was `outcome`."""
+        if isinstance(outcome, bool) and v.dtype.category:
+            v = make("ne", (v, v._lift(0)))
+        if not any(g is v for g, _ in self.guards[-4:]):
+            self.guards.append((v, outcome))
+
+    # -- places outside
+
+    def read_slot(self, owner: Any, key: str, item: bool = False) -> Any:
+        """What an outside place holds; the path will depend on it."""
+        slot = Slot(owner, key, item)
+        now = slot.get()
+        if (id(owner), key) not in self.written:
+            self.slots.setdefault((id(owner), key), (slot, now))
+        return now
+
+    def write_slot(self, owner: Any, key: str, new: Any, item: bool = False) -> None:
+        """Put a tensor (or None) into an outside place; replayed at every call."""
+        slot = Slot(owner, key, item)
+        self.written.setdefault((id(owner), key), (slot, slot.get()))
+        slot.set(new)
+
+    def number(self, owner: Any, key: Any) -> Value:
+        """The float `owner[key]` as a 0-d float64 input, read anew at every call."""
+        for known in self.inputs:
+            if known.kind == "number" and known.owner is owner and known.key == key:
+                return known.value
+        value = placeholder(f"x{len(self.inputs)}", (), from_numpy("float64"))
+        value.data = np.asarray(float(owner[key]))
+        self.inputs.append(Input(value, "number", owner, key))
+        return value
+
+    def draw(self, generator: Any, blocks: Int) -> tuple[Value, Int]:
+        """(state, skip) for a draw of so many Philox blocks from `generator`."""
+        if generator not in self.generators:
+            value = placeholder(f"x{len(self.inputs)}", (2,), int64)
+            value.data = generator.words()
+            self.inputs.append(Input(value, "generator", generator))
+            self.generators[generator] = (value, 0)
+        value, skip = self.generators[generator]
+        self.generators[generator] = (value, skip + blocks)
+        return value, skip
+
+    def undo(self) -> None:
+        """Put back what the recording assigned outside (a failure of ours)."""
+        for slot, before in self.written.values():
+            slot.set(before)
+
+
+def _check_known(t: Any) -> None:
+    if t._array is None:
+        raise RuntimeError(
+            "a tensor recorded in another jitted call is used here, but it was never "
+            "computed: return it from that call, or keep it in a captured place"
+        )
+
+
+def symbolic(shape: tuple) -> bool:
+    """Whether any size is a symbol."""
+    return any(isinstance(n, Dim) for n in shape)

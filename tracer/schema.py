@@ -1,0 +1,256 @@
+"""What each primitive takes: attributes, number of operands, and what fits inside.
+
+The shape rules ask whether operands agree; they trust whoever calls them to count
+axes and to slice within bounds, as recording does. A graph that comes from a file has
+earned no trust: `check` asks the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, Callable, NamedTuple, Optional
+
+import numpy as np
+
+from .graph import Graph, Value
+from .meaning import window_counts
+from .ops import OPS
+from .sizes import Dim, Int, same_shape, same_size, substitute
+from .types import DType, int64
+
+__all__ = ["ATTRS", "check", "operands"]
+
+MOST_AXES, LARGEST = 64, 2**63 - 1
+
+
+class Attr(NamedTuple):
+    """A kind of attribute: how an error names it, and how it is recognised."""
+
+    what: str
+    fits: Callable[[Any], bool]
+
+
+def is_size(a: Any) -> bool:
+    """Whether `a` is an integer that fits 64 bits, or symbolic."""
+    counts = a.terms.values() if isinstance(a, Dim) else (a,)
+    return all(type(n) is int and abs(n) <= LARGEST for n in counts)
+
+
+def is_shape(a: Any) -> bool:
+    """Whether `a` is a tuple of sizes of which none is certainly negative."""
+    small = type(a) is tuple and len(a) <= MOST_AXES
+    return small and all(is_size(n) and (isinstance(n, Dim) or n >= 0) for n in a)
+
+
+def _is_axis(a: Any) -> bool:
+    return type(a) is int and -MOST_AXES <= a < 0
+
+
+def _are_axes(a: Any) -> bool:
+    distinct = type(a) is tuple and len(set(map(repr, a))) == len(a)
+    return distinct and all(map(_is_axis, a))
+
+
+def _are_counts(a: Any) -> bool:
+    return is_shape(a) and all(type(n) is int and n > 0 for n in a)
+
+
+def _are_pads(a: Any) -> bool:
+    return type(a) is tuple and all(is_shape(pad) and len(pad) == 3 for pad in a)
+
+
+def _one_of(*words: str) -> Attr:
+    return Attr(" or ".join(map(repr, words)), lambda a: a in words)
+
+
+SIZE = Attr("a size", is_size)
+STEP = Attr("a step other than 0", lambda a: type(a) is int and a and is_size(a))
+COUNT = Attr("a count", lambda a: type(a) is int and 0 <= a <= MOST_AXES)
+INDEX = Attr("an index", lambda a: type(a) is int and a >= 0)
+SHAPE = Attr("a shape", is_shape)
+COUNTS = Attr("a tuple of positive integers", _are_counts)
+AXIS = Attr("a negative axis", _is_axis)
+AXES = Attr("a tuple of negative axes, none twice", _are_axes)
+PADS = Attr("a tuple of (low, high, interior)", _are_pads)
+NUMBER = Attr("a number", lambda a: type(a) in (bool, int, float))
+DTYPE = Attr("an element type", lambda a: isinstance(a, DType))
+FLAG = Attr("True or False", lambda a: type(a) is bool)
+GRAPH = Attr("a graph defined above", lambda a: isinstance(a, Graph))
+
+_REDUCE = {"axes": AXES}
+_INDEX = {"axis": AXIS}
+_SHAPE = {"shape": SHAPE}
+_PLACE = {"axis": AXIS, "start": SIZE}
+_STRIDES = {"stride": COUNTS, "dilation": COUNTS}
+
+ATTRS: dict[str, dict[str, Attr]] = {
+    **{name: {} for name in OPS},
+    "cast": {"dtype": DTYPE},
+    **dict.fromkeys(("sum", "prod", "max", "min"), _REDUCE),
+    **dict.fromkeys(("argmax", "argmin", "concat"), _INDEX),
+    **dict.fromkeys(("expand", "reshape"), _SHAPE),
+    "permute": _REDUCE,
+    "slice": {**_PLACE, "length": SIZE, "step": STEP},
+    "update_slice": {**_PLACE, "step": STEP},
+    "pad": {"pads": PADS, "value": NUMBER},
+    "windows": {"size": COUNTS, **_STRIDES},
+    "fold": {"shape": SHAPE, **_STRIDES},
+    "gather": {"batch": COUNT},
+    "scatter": {"batch": COUNT, "mode": _one_of("set", "add", "mul", "max", "min")},
+    "cumulative": {"axis": AXIS, "mode": _one_of("add", "mul", "max", "min")},
+    "argsort": {"axis": AXIS, "descending": FLAG},
+    "constant": {"value": NUMBER, "shape": SHAPE, "dtype": DTYPE},
+    "iota": {"axis": AXIS, "shape": SHAPE, "dtype": DTYPE},
+    "random_bits": {"skip": SIZE, "shape": SHAPE},
+    "call": {"graph": GRAPH},
+    "item": {"index": INDEX},
+}
+
+
+@functools.cache
+def operands(op: str) -> Optional[int]:
+    """How many operands a primitive has; None is any number."""
+    meaning = OPS[op].meaning
+    if op in ("call", "concat"):
+        return None
+    if meaning is None:
+        return 1 if op == "item" else 0
+    if isinstance(meaning, np.ufunc):
+        return meaning.nin
+    if op == "where":
+        return 3
+    return sum(name not in ATTRS[op] for name in inspect.signature(meaning).parameters)
+
+
+# -- what the shape rules take on trust
+
+
+def check(v: Value) -> str:
+    """What is wrong with a node, "" when nothing is."""
+    shape = v.shape if v.op == "iota" else v.args[0].shape if v.args else ()
+    axes = v.attrs.get("axes", (v.attrs["axis"],) if "axis" in v.attrs else ())
+    if any(-axis > len(shape) for axis in axes):
+        return f"axis {min(axes)} of a value with {len(shape)} axes"
+    return _check_type(v) or _CHECKS.get(v.op, lambda v: "")(v)
+
+
+_FLOATS = frozenset(
+    "sqrt exp expm1 log log1p sin cos tanh erf erfinv div atan2 floor round".split()
+)
+_DISCRETE, _INTEGERS = frozenset(("and", "or", "xor")), frozenset(("shl", "shr"))
+_NUMBERS = frozenset("neg sub idiv rem pow abs sum dot".split())
+
+
+def _check_type(v: Value) -> str:
+    category = v.dtype.category if v.dtype else 0
+    wrong = (
+        (v.op in _FLOATS and category != 2)
+        or (v.op in _DISCRETE and category == 2)
+        or (v.op in _INTEGERS and category != 1)
+        or (v.op in _NUMBERS and category == 0)
+    )
+    return f"{v.op} of {v.dtype.name}" if wrong else ""
+
+
+def _outside(start: Int, length: Int, step: Int, size: Int) -> bool:
+    """Whether a slice certainly leaves its axis."""
+    if type(length) is int and length < 0:
+        return True
+    if any(type(n) is not int for n in (start, length, step, size)):
+        return type(start) is int and start < 0
+    ends = (start, start + (length - 1) * step) if length else (0,)
+    return min(ends) < 0 or (length > 0 and max(ends) >= size)
+
+
+def _check_slice(v: Value) -> str:
+    x, a = v.args[0], v.attrs
+    length = a.get("length", v.args[-1].shape[a["axis"]])
+    out = _outside(a["start"], length, a["step"], x.shape[a["axis"]])
+    return f"a slice that leaves {list(x.shape)}" if out else ""
+
+
+def _check_update(v: Value) -> str:
+    x, u = v.args
+    return "an update of another rank" if x.ndim != u.ndim else _check_slice(v)
+
+
+def _check_concat(v: Value) -> str:
+    ranks = {a.ndim for a in v.args}
+    return "operands of several ranks" if len(ranks) != 1 else ""
+
+
+def _check_pad(v: Value) -> str:
+    same = len(v.attrs["pads"]) == v.ndim
+    return "" if same else f"{len(v.attrs['pads'])} pads for {v.ndim} axes"
+
+
+def _check_windows(v: Value) -> str:
+    sizes = {len(v.attrs[name]) for name in ("size", "stride", "dilation")}
+    return "" if len(sizes) == 1 and max(sizes) <= v.args[0].ndim else "uneven windows"
+
+
+def _check_fold(v: Value) -> str:
+    x, a = v.args[0], v.attrs
+    k = len(a["shape"])
+    if not len(a["stride"]) == len(a["dilation"]) == k or x.ndim < 2 * k or not k:
+        return "uneven windows"
+    counts = window_counts(a["shape"], x.shape[-k:], a["stride"], a["dilation"])
+    return "" if same_shape(counts, x.shape[-2 * k : -k]) else "other windows"
+
+
+def _check_index(v: Value) -> str:
+    x, index, batch = v.args[0], v.args[1], v.attrs["batch"]
+    fits = batch < x.ndim and batch <= index.ndim
+    return "" if fits else f"{batch} batch axes of {x!r} and {index!r}"
+
+
+def _check_bits(v: Value) -> str:
+    state = v.args[0]
+    fits = state.dtype is int64 and same_shape(state.shape, (2,))
+    return "" if fits else f"a state {state!r}, not i64[2]"
+
+
+def _check_item(v: Value) -> str:
+    call = v.args[0]
+    if call.op != "call":
+        return f"an item of {call!r}, which is no call"
+    return "" if v.attrs["index"] < len(call.attrs["graph"].outputs) else "no such item"
+
+
+def _check_call(v: Value) -> str:
+    inputs = v.attrs["graph"].inputs
+    if len(inputs) != len(v.args):
+        return f"{len(v.args)} operands for {len(inputs)} inputs"
+    sizes: dict = {}
+    for x, arg in zip(inputs, v.args):
+        if x.dtype is not arg.dtype or x.ndim != arg.ndim:
+            return f"{arg!r} for {x!r}"
+        alone = ((n, m) for n, m in zip(x.shape, arg.shape) if isinstance(n, Dim))
+        for n, m in alone:
+            sizes.setdefault(n.text, m)
+    for x, arg in zip(inputs, v.args):
+        if not all(_meets(n, m, sizes) for n, m in zip(x.shape, arg.shape)):
+            return f"{arg!r} for {x!r}"
+    return ""
+
+
+def _meets(n: Int, m: Int, sizes: dict) -> bool:
+    known = {key: size for key, size in sizes.items() if key.isidentifier()}
+    return same_size(substitute(n, known), m)
+
+
+_CHECKS: dict[str, Callable[[Value], str]] = {
+    "slice": _check_slice,
+    "update_slice": _check_update,
+    "concat": _check_concat,
+    "pad": _check_pad,
+    "windows": _check_windows,
+    "fold": _check_fold,
+    "gather": _check_index,
+    "scatter": _check_index,
+    "random_bits": _check_bits,
+    "item": _check_item,
+    "call": _check_call,
+    "dot": lambda v: "" if v.args[0].ndim >= 2 else "a dot of vectors",
+}

@@ -1,0 +1,348 @@
+"""Symbolic sizes: integer polynomials over named dimensions.
+
+A shape is a tuple of ints and `Dim`s. A Dim carries a *hint*, the size it had in the
+example that was recorded, so that Python can go on where a comparison is undecided;
+each such guess is reported to `guess.watcher`, which makes a guard of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import threading
+from typing import Callable, Optional, Union
+
+from .errors import ShapeError
+
+__all__ = ["Dim", "Int", "numel", "broadcast", "evaluate", "parse_size", "hint"]
+
+Int = Union[int, "Dim"]
+
+
+class Guess(threading.local):
+    """Who is told that a comparison was answered by the hint: f(text, outcome)."""
+
+    watcher: Optional[Callable[[str, object], None]] = None
+
+
+guess = Guess()
+
+
+class Dim:
+    """A named size, or a polynomial of such: ``2*batch + 1``.
+
+    `min` and `max` bound the sizes a program accepts (inclusive).
+
+    >>> b = Dim("batch").bind(8)
+    >>> (b * 6 + 12) // 6, (b * 4) % 2, b + 1 == b
+    (batch + 2, 0, False)
+    """
+
+    __slots__ = ("terms", "hint", "text", "min", "max")
+
+    def __init__(self, name: str, *, min: int = 0, max: Optional[int] = None):
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"a Dim is named by a Python identifier, not {name!r}")
+        self.terms: dict = {(name,): 1}
+        self.hint: Optional[int] = None
+        self.text, self.min, self.max = name, min, max
+
+    @property
+    def __name__(self) -> str:
+        return self.text
+
+    def bind(self, size: int) -> "Dim":
+        """The same symbol with `size` as its hint."""
+        new = Dim(self.text, min=self.min, max=self.max)
+        new.hint = int(size)
+        return new
+
+    # Arithmetic: sums and products stay polynomials, a division that does not come
+    # out becomes an atom of its own, written as the Python expression it is.
+
+    def __add__(self, other: Int) -> Int:
+        return _combine(self, other, 1)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Int) -> Int:
+        return _combine(self, other, -1)
+
+    def __rsub__(self, other: int) -> Int:
+        return _combine(-self, other, 1)
+
+    def __neg__(self) -> Int:
+        return self * -1
+
+    def __mul__(self, other: Int) -> Int:
+        if not isinstance(other, (int, Dim)):
+            return NotImplemented
+        terms: dict = {}
+        for a, x in self.terms.items():
+            for b, y in _terms(other).items():
+                key = tuple(sorted(a + b))
+                terms[key] = terms.get(key, 0) + x * y
+        return _make(terms, _both(self, other, lambda p, q: p * q))
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Int) -> Int:
+        quotient = _divide(self.terms, _terms(other))
+        at = _both(self, other, lambda p, q: p // q)
+        if quotient is not None:
+            return _make(quotient, at)
+        return _make({(f"(({self})//({other}))",): 1}, at)
+
+    def __rfloordiv__(self, other: int) -> Int:
+        return _make({(f"({other}//({self}))",): 1}, other // hint(self))
+
+    def __mod__(self, other: Int) -> Int:
+        return self - (self // other) * other
+
+    def __rmod__(self, other: int) -> Int:
+        return other - (other // self) * self
+
+    def __truediv__(self, other: object) -> float:
+        return int(self) / other  # type: ignore[operator]
+
+    def __rtruediv__(self, other: object) -> float:
+        return other / int(self)  # type: ignore[operator]
+
+    def __pow__(self, power: int) -> Int:
+        return math.prod([self] * power) if power else 1  # type: ignore[return-value]
+
+    # Comparisons: decided by algebra where possible, else by the hint, which is told.
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, (int, Dim)):
+            return NotImplemented
+        gap = self - other
+        if isinstance(gap, int):
+            return gap == 0
+        return _guessed(f"{self} == {other}", hint(self) == hint(other))
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __lt__(self, other: Int) -> bool:
+        return self._order(other, "<", lambda gap: gap < 0)
+
+    def __le__(self, other: Int) -> bool:
+        return self._order(other, "<=", lambda gap: gap <= 0)
+
+    def __gt__(self, other: Int) -> bool:
+        return self._order(other, ">", lambda gap: gap > 0)
+
+    def __ge__(self, other: Int) -> bool:
+        return self._order(other, ">=", lambda gap: gap >= 0)
+
+    def _order(self, other: Int, sign: str, test: Callable[[int], bool]) -> bool:
+        gap = self - other
+        if isinstance(gap, int):
+            return test(gap)
+        return _guessed(f"{self} {sign} {other}", test(hint(gap)))
+
+    def __bool__(self) -> bool:
+        return self != 0
+
+    def __int__(self) -> int:
+        return _guessed(f"{self}", hint(self))
+
+    __index__ = __trunc__ = __int__
+
+    def __float__(self) -> float:
+        return float(int(self))
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __format__(self, spec: str) -> str:
+        return format(int(self), spec) if spec else self.text
+
+    def same(self, other: object) -> bool:
+        """Equal by algebra alone: nothing is guessed."""
+        return isinstance(other, Dim) and self.terms == other.terms
+
+
+def _guessed(text: str, outcome):
+    if guess.watcher is not None:
+        guess.watcher(text, outcome)
+    return outcome
+
+
+def _terms(size: Int) -> dict:
+    return size.terms if isinstance(size, Dim) else {(): int(size)} if size else {}
+
+
+def hint(size: Int) -> int:
+    """The size in the recorded example (an int is its own hint)."""
+    if not isinstance(size, Dim):
+        return size
+    if size.hint is None:
+        raise ValueError(f"the size {size} has no value yet: give an example first")
+    return size.hint
+
+
+def _both(a: Int, b: Int, op: Callable[[int, int], int]) -> Optional[int]:
+    p = a.hint if isinstance(a, Dim) else a
+    q = b.hint if isinstance(b, Dim) else b
+    return None if p is None or q is None else op(p, q)
+
+
+def _combine(a: Int, b: Int, sign: int) -> Int:
+    if not isinstance(b, (int, Dim)):
+        return NotImplemented
+    terms = dict(_terms(a))
+    for key, count in _terms(b).items():
+        terms[key] = terms.get(key, 0) + sign * count
+    return _make(terms, _both(a, b, lambda p, q: p + sign * q))
+
+
+def _make(terms: dict, at: Optional[int]) -> Int:
+    terms = {key: count for key, count in terms.items() if count}
+    if not terms:
+        return 0
+    if len(terms) == 1 and () in terms:
+        return terms[()]
+    new = object.__new__(Dim)
+    new.terms, new.hint, new.min, new.max = terms, at, 0, None
+    new.text = _text(terms)
+    return new
+
+
+def _text(terms: dict) -> str:
+    parts = []
+    for key, count in sorted(terms.items(), key=lambda item: (-len(item[0]), item[0])):
+        factors = ([str(count)] if count != 1 or not key else []) + list(key)
+        parts.append("*".join(factors))
+    return " + ".join(parts).replace("+ -", "- ")
+
+
+def _divide(top: dict, bottom: dict) -> Optional[dict]:
+    """Exact division by one term, or by a polynomial that `top` is a multiple of."""
+    if len(bottom) == 1:
+        ((key, count),) = bottom.items()
+        return _divide_term(top, key, count)
+    lead = next(iter(bottom), None)
+    if lead is None or top.keys() != bottom.keys() or top[lead] % bottom[lead]:
+        return None
+    ratio = top[lead] // bottom[lead]
+    fits = all(top[key] == count * ratio for key, count in bottom.items())
+    return {(): ratio} if fits else None
+
+
+def _divide_term(top: dict, key: tuple, count: int) -> Optional[dict]:
+    quotient = {}
+    for atoms, amount in top.items():
+        left = list(atoms)
+        for atom in key:
+            if atom not in left:
+                return None
+            left.remove(atom)
+        if amount % count:
+            return None
+        quotient[tuple(left)] = amount // count
+    return quotient
+
+
+def same_size(a: Int, b: Int) -> bool:
+    """Equal by algebra alone: nothing is guessed, so that no guard comes of it."""
+    if isinstance(a, Dim):
+        return a.same(b)
+    return not isinstance(b, Dim) and a == b
+
+
+def same_shape(a: tuple, b: tuple) -> bool:
+    """Equal axis by axis, by algebra alone."""
+    return a is b or (len(a) == len(b) and all(map(same_size, a, b)))
+
+
+def numel(shape: tuple) -> Int:
+    """The number of elements of `shape`."""
+    count: Int = 1
+    for size in shape:
+        count = count * size
+    return count
+
+
+def broadcast(*shapes: tuple) -> tuple:
+    """The shape in which all meet; ShapeError names the sizes that do not.
+
+    >>> broadcast((3, 1), (4,), ())
+    (3, 4)
+    """
+    out: list = []
+    for shape in shapes:
+        out = [1] * (len(shape) - len(out)) + out
+        for i in range(1, len(shape) + 1):
+            a, b = out[-i], shape[-i]
+            if a is b or b == 1 and not isinstance(b, Dim):
+                continue
+            if a == 1 and not isinstance(a, Dim):
+                out[-i] = b
+            elif a != b:
+                raise ShapeError(
+                    f"The size of tensor a ({a}) must match the size of tensor b ({b}) "
+                    f"at non-singleton dimension {len(out) - i}"
+                )
+    return tuple(out)
+
+
+def evaluate(size: Int, sizes: dict) -> int:
+    """The size as a number, given one number for each symbol.
+
+    >>> evaluate(Dim("b") * 2 + 1, {"b": 4})
+    9
+    """
+    return size if isinstance(size, int) else int(_walk(size.text, sizes))
+
+
+def substitute(size: Int, names: dict) -> Int:
+    """The size with other sizes in place of its symbols (all must be named).
+
+    >>> substitute(Dim("b") * 2, {"b": Dim("n") + 1})
+    2*n + 2
+    """
+    return size if isinstance(size, int) else _walk(size.text, names)
+
+
+def parse_size(text: str, hints: Optional[dict] = None) -> Int:
+    """The size that `text` spells; ValueError for anything but integer arithmetic."""
+    symbols: dict = {}
+    for node in ast.walk(_expression(text)):
+        if isinstance(node, ast.Name):
+            symbol = Dim(node.id)
+            symbols[node.id] = symbol.bind(hints[node.id]) if hints else symbol
+    return _walk(text, symbols)
+
+
+def _expression(text: str) -> ast.expr:
+    try:
+        return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"not a size: {text!r}") from None
+
+
+_SIGNS = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.FloorDiv: lambda a, b: a // b,
+}
+
+
+def _walk(text: str, names: dict) -> Int:
+    def visit(node: ast.expr) -> Int:
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            return node.value
+        if isinstance(node, ast.Name) and node.id in names:
+            return names[node.id]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -visit(node.operand)
+        if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
+            return _SIGNS[type(node.op)](visit(node.left), visit(node.right))
+        raise ValueError(f"not a size: {text!r}")
+
+    return visit(_expression(text))

@@ -1,0 +1,287 @@
+"""The Python state that a recording may have read, and the check that it still holds.
+
+Two kinds of state, two prices:
+
+- Objects of ours that tell when they change (`Watched`: modules, optimizers). They
+  all bump one `epoch`, so while nothing changes the check is one comparison; when the
+  epoch moved, their dictionaries are compared with what they were.
+- Plain Python: globals, closure cells, defaults, attributes of plain objects, items
+  of plain containers. What is reachable from the function and its arguments by names
+  that occur in code that ran is pinned, and compared at every call by identity.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import types
+from typing import Any, Callable, Iterable, Iterator
+
+from .codes import is_foreign
+
+__all__ = ["Watched", "Pins", "epoch", "touch", "may_mutate"]
+
+
+class Epoch:
+    """Counts changes of watched objects, of all of them together."""
+
+    value = 0
+
+
+epoch = Epoch()
+
+
+def touch() -> None:
+    """Something that a recording may have read has changed."""
+    epoch.value += 1
+
+
+class Watched:
+    """An object that calls `touch()` whenever its attributes change."""
+
+    __slots__ = ()
+
+
+_PLAIN = (int, float, str, bytes, bool, complex, type(None))
+_MISSING = object()
+
+
+class Pins:
+    """What a recording relied on: `places` and watched dictionaries.
+
+    A place is (container, key, value): a dict and its key, or a cell.
+    """
+
+    def __init__(self, names: set[str], codes: set, moving: set):
+        self.names, self.codes = names, codes
+        self.moving = moving  # (id of dict, key): tensors the program itself replaces
+        self.places: list[tuple] = []
+        self.watched: list[tuple[dict, dict]] = []
+        self.arrays: list[str] = []
+        self.tensors: list[tuple] = []  # (tensor, shape, dtype, steps)
+        self.epoch = epoch.value
+        self._seen: dict[int, Any] = {}
+
+    @classmethod
+    def of(cls, roots: Iterable[Any], codes: set, moving: set) -> "Pins":
+        """Everything reachable from the roots that the code that ran can name."""
+        pins = cls(set(_names(codes)), codes, moving)
+        stack = list(roots)
+        while stack:
+            x = stack.pop()
+            if id(x) not in pins._seen and not isinstance(x, _PLAIN):
+                pins._seen[id(x)] = x
+                stack.extend(pins._visit(x))
+        return pins
+
+    def _visit(self, x: Any) -> Iterable[Any]:
+        for kind, visit in _VISITS:
+            if isinstance(x, kind):
+                return visit(self, x)
+        if hasattr(x, "__array_interface__") and not hasattr(x, "_storage"):
+            self.arrays.append(f"an array of shape {getattr(x, 'shape', '?')}")
+            return ()
+        return self._object(x)
+
+    def pin_tensor(self, t: Any) -> None:
+        """Rely on the shape, type and view of a captured tensor."""
+        self.tensors.append((t, t._array.shape, t._array.dtype, t._steps))
+
+    def pin(self, container: Any, key: Any, value: Any) -> Any:
+        """Rely on `value` being there; returns it."""
+        if (id(container), key) not in self.moving:
+            self.places.append((container, key, value))
+        return value
+
+    def _function(self, f: types.FunctionType) -> Iterator[Any]:
+        if f.__code__ not in self.codes:
+            return
+        for name in _names([f.__code__]):
+            if name in f.__globals__:
+                yield self.pin(f.__globals__, name, f.__globals__[name])
+        for cell in f.__closure__ or ():
+            yield self.pin(cell, None, _content(cell))
+        yield from f.__defaults__ or ()
+        yield from (f.__kwdefaults__ or {}).values()
+
+    def _module(self, x: types.ModuleType) -> Iterable[Any]:
+        home = getattr(x, "__file__", None) or "<frozen"
+        if is_foreign(_CodeAt(home)):  # type: ignore[arg-type]
+            return ()
+        return [self.pin(vars(x), n, vars(x)[n]) for n in self.names & vars(x).keys()]
+
+    def _watched(self, x: Watched) -> Iterator[Any]:
+        stack: list = [x, vars(x)] if hasattr(x, "__dict__") else [x]
+        while stack:
+            d = stack.pop()
+            if isinstance(d, dict):
+                self.watched.append((d, dict(d)))
+            for value in d.values() if isinstance(d, dict) else _items(d):
+                if isinstance(value, (dict, list, tuple)):
+                    stack.append(value)
+                    if isinstance(value, list):
+                        self.watched.append((_ListView(value), dict(enumerate(value))))
+                else:
+                    yield value
+        yield type(x)
+
+    def _class(self, x: type) -> Iterable[Any]:
+        if x.__module__ in ("builtins", "abc", "enum", "typing"):
+            return
+        for base in x.__mro__[:-1]:
+            for name in self.names & vars(base).keys():
+                value = vars(base)[name]
+                if isinstance(value, _PLAIN):
+                    self.pin(vars(base), name, value)
+                yield getattr(value, "__func__", getattr(value, "fget", value))
+
+    def _object(self, x: Any) -> Iterator[Any]:
+        if hasattr(x, "_storage"):
+            return
+        attributes = getattr(x, "__dict__", None)
+        if isinstance(attributes, dict):
+            for name in self.names & attributes.keys():
+                yield self.pin(attributes, name, attributes[name])
+        yield type(x)
+
+    def _dict(self, x: dict) -> Iterator[Any]:
+        self.pin(_Length(x), None, len(x))
+        for key in list(x):
+            yield self.pin(x, key, x[key])
+
+    def _list(self, x: Any) -> Iterator[Any]:
+        self.pin(_Length(x), None, len(x))
+        for i, item in enumerate(x):
+            yield self.pin(_ListView(x), i, item)
+
+    def hold(self) -> bool:
+        """Whether all of it is still as it was."""
+        if self.epoch != epoch.value:
+            if not all(self._dict_holds(d, then) for d, then in self.watched):
+                return False
+            if not all(_tensor_holds(*entry) for entry in self.tensors):
+                return False
+            self.epoch = epoch.value
+        return all(_holds(*place) for place in self.places)
+
+    def _dict_holds(self, d: Any, then: dict) -> bool:
+        if len(d) != len(then):
+            return False
+        for key, value in then.items():
+            if not _same(d.get(key, _MISSING), value):
+                if (id(d), key) not in self.moving:
+                    return False
+        return True
+
+
+class _CodeAt:
+    """Just a file name, for `is_foreign`."""
+
+    def __init__(self, name: str):
+        self.co_filename = name
+
+    def __hash__(self) -> int:
+        return hash(self.co_filename)
+
+    def __eq__(self, other: object) -> bool:
+        return getattr(other, "co_filename", None) == self.co_filename
+
+
+class _ListView:
+    """A list seen as a dict of its positions."""
+
+    def __init__(self, items: Any):
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def get(self, key: int, default: Any = None) -> Any:
+        """The item at `key`."""
+        return self.items[key] if key < len(self.items) else default
+
+
+class _Length:
+    """A container seen as its length."""
+
+    def __init__(self, items: Any):
+        self.items = items
+
+    def get(self, key: None, default: Any = None) -> int:
+        """How many there are."""
+        return len(self.items)
+
+
+_VISITS: list[tuple[Any, Callable]] = [
+    (types.FunctionType, Pins._function),
+    (types.MethodType, lambda pins, x: (x.__func__, x.__self__)),
+    (functools.partial, lambda pins, x: (x.func, *x.args, *x.keywords.values())),
+    (types.ModuleType, Pins._module),
+    (Watched, Pins._watched),
+    (type, Pins._class),
+    (dict, Pins._dict),
+    ((list, tuple), Pins._list),
+    ((set, frozenset), lambda pins, x: (pins.pin(_Length(x), None, len(x)),)),
+    (types.BuiltinFunctionType, lambda pins, x: ()),
+]
+
+
+def _tensor_holds(t: Any, shape: tuple, dtype: Any, steps: tuple) -> bool:
+    same = t._array.shape == shape and t._array.dtype == dtype
+    return same and t._steps is steps
+
+
+def _items(x: Any) -> Iterable[Any]:
+    return x if isinstance(x, (list, tuple)) else ()
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return _MISSING
+
+
+def _holds(container: Any, key: Any, then: Any) -> bool:
+    if type(container) is types.CellType:
+        return _same(_content(container), then)
+    return _same(container.get(key, _MISSING), then)
+
+
+def _same(now: Any, then: Any) -> bool:
+    if now is then:
+        return True
+    plain = isinstance(then, (*_PLAIN, tuple)) and type(now) is type(then)
+    return plain and repr(now) == repr(then)
+
+
+def _names(codes: Iterable[types.CodeType]) -> Iterator[str]:
+    """Names and strings in the code, nested functions included."""
+    for code in codes:
+        yield from code.co_names
+        yield from code.co_freevars
+        for const in code.co_consts:
+            if isinstance(const, str):
+                yield const
+            elif isinstance(const, types.CodeType):
+                yield from _names([const])
+
+
+_STORES = ("STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL", "STORE_DEREF", "DELETE_")
+_MUTATORS = frozenset(
+    "append extend insert pop remove clear update add discard setdefault popitem "
+    "sort reverse appendleft popleft rotate __setitem__ __setattr__ setattr next "
+    "send __next__".split()
+)
+
+
+@functools.lru_cache(maxsize=4096)
+def _mutates(code: types.CodeType) -> bool:
+    if not _MUTATORS.isdisjoint(code.co_names):
+        return True
+    return any(i.opname.startswith(_STORES) for i in dis.get_instructions(code))
+
+
+def may_mutate(codes: Iterable[types.CodeType]) -> bool:
+    """Whether any of the code could change Python state that outlives the call."""
+    return any(map(_mutates, codes))
