@@ -169,7 +169,8 @@ def pow(input: Operand, exponent: Operand, *, out: Out = None) -> Tensor:
 
 def _pow(x: Any, p: Any) -> Tensor:
     if isinstance(p, Tensor) or not isinstance(x, Tensor):
-        return pointwise("pow", x, p)
+        whole = result_type(x, p).category < 2 and p.dtype.is_signed
+        return _whole_power(x, p) if whole else pointwise("pow", x, p)
     category = x.dtype.category
     if category == 2 and p == 0.5:
         return pointwise("sqrt", x)
@@ -181,6 +182,13 @@ def _pow(x: Any, p: Any) -> Tensor:
     if category < 2 and isinstance(p, int) and p < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     return pointwise("pow", x, p)
+
+
+def _whole_power(x: Any, p: Tensor) -> Tensor:
+    """Integers to integer powers; to negative ones only 1 and -1 leave something."""
+    below = p < 0
+    y = pointwise("pow", x, pointwise("where", below, p & 1, p))
+    return pointwise("where", below & (x * x != 1), 0, y)
 
 
 # -- the same under other names, and Python's operators

@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 from ..tracer.types import bool_
 from .composite import Operand, Out, cast, constant, into
 from .dtypes import LEGACY
-from .sorting import nonzero
+from .searching import nonzero
 from .tensor import Tensor, method, pointwise
 
 __all__ = [

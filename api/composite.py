@@ -10,7 +10,7 @@ import functools
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from ..tracer.errors import ShapeError
-from ..tracer.types import HALVES, DType, float32
+from ..tracer.types import HALVES, DType, float32, int64
 from .defaults import defaults
 from .tensor import Tensor, apply, method, pointwise, view, write
 
@@ -37,6 +37,13 @@ def copy(x: Tensor) -> Tensor:
 def floating(x: Tensor) -> Tensor:
     """`x`, in the default float type if it holds integers or bools."""
     return x if x.dtype.is_floating_point else cast(x, defaults.dtype)
+
+
+def counted(x: Tensor, dtype: Optional[DType]) -> Tensor:
+    """`x` in the type in which it is summed."""
+    if dtype is None:
+        dtype = x.dtype if x.dtype.is_floating_point else int64
+    return cast(x, dtype)
 
 
 def detached(x: Tensor) -> Tensor:

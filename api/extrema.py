@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, Optional, Union
 from ..tracer.types import int64
 from .axes import axis
 from .composite import Out, cast, iota, into, numpy_names
-from .reductions import kept, reduced, which
+from .reductions import is_empty, kept, reduced, which
 from .tensor import Tensor, apply, method, pointwise, view
 
 __all__ = [
-    *("Found", "max", "min", "amax", "amin", "aminmax", "argmax", "argmin"),
+    *("max", "min", "amax", "amin", "aminmax", "argmax", "argmin"),
     *("cummax", "cummin"),
 ]
 
@@ -46,7 +46,7 @@ def picked(x: Tensor, index: Tensor, at: int) -> Tensor:
 
 
 def _check_filled(name: str, x: Tensor, over: tuple) -> None:
-    if any(isinstance(x.shape[at], int) and x.shape[at] == 0 for at in over):
+    if is_empty(tuple(x.shape[at] for at in over)):
         raise IndexError(
             f"{name}(): Expected reduction dims {list(over)} of shape "
             f"{list(x.shape)} to have non-zero size."
@@ -60,7 +60,7 @@ def _extremum(name: str, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
 
 
 def _whole(name: str, x: Tensor) -> Tensor:
-    if 0 in x.shape:
+    if is_empty(x.shape):
         raise RuntimeError(
             f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
             "Specify the reduction dim with the 'dim' argument."
@@ -146,7 +146,7 @@ def aminmax(
 
 def _arg(name: str, input: Tensor, dim: Optional[int], keepdim: bool) -> Tensor:
     if dim is None:
-        if 0 in input.shape:
+        if is_empty(input.shape):
             raise IndexError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() "
                 "== 0."

@@ -70,12 +70,17 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
 def unbind(input: Tensor, dim: int = 0) -> tuple:
     """All elements along `dim`, which is dropped, as a tuple of views."""
     if not input.ndim:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     at = axis(dim, input.ndim)
     return tuple([dropped(input, at, i) for i in range(input.shape[at])])
 
 
 # -- split
+
+
+def _demand_dim(t: Tensor, name: str) -> None:
+    if not t.ndim:
+        raise RuntimeError(f"{name} expects at least a 1-dimensional tensor")
 
 
 @method
@@ -88,6 +93,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple:
     """
     if isinstance(split_size_or_sections, (list, tuple)):
         return split_with_sizes(tensor, split_size_or_sections, dim)
+    _demand_dim(tensor, "split")
     at, step = axis(dim, tensor.ndim), as_size(split_size_or_sections, "split_size")
     size = tensor.shape[at]
     if step < 0:
@@ -108,6 +114,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple:
 @method
 def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple:
     """Pieces of the given sizes along `dim`; RuntimeError unless they add up."""
+    _demand_dim(input, "split_with_sizes")
     at, size = axis(dim, input.ndim), input.shape[dim]
     total: Int = 0
     for n in split_sizes:
@@ -132,6 +139,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple:
         raise RuntimeError(
             f"chunk expects `chunks` to be greater than 0, got: {chunks}"
         )
+    _demand_dim(input, "chunk")
     at = axis(dim, input.ndim)
     size = input.shape[at]
     if size == 0:
@@ -145,11 +153,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple:
 @method
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple:
     """Pieces whose sizes differ by at most one, or cut at the listed indices."""
-    if not input.ndim:
-        raise RuntimeError(
-            "tensor_split expected at least a 1-dimensional tensor, but got a tensor "
-            "with 0 dims"
-        )
+    _demand_dim(input, "tensor_split")
     at = axis(dim, input.ndim)
     size = operator.index(input.shape[at])
     cuts = _cuts(indices_or_sections, size)

@@ -14,7 +14,17 @@ from typing import Any, Optional
 from ..tracer.sizes import Int
 from ..tracer.types import DType, bool_, int64, uint8
 from .axes import axes
-from .composite import Out, cast, constant, copy, detached, in_float32, into, numpy_names
+from .composite import (
+    Out,
+    cast,
+    constant,
+    copy,
+    counted,
+    detached,
+    in_float32,
+    into,
+    numpy_names,
+)
 from .tensor import Tensor, apply, method, pointwise
 
 __all__ = [
@@ -39,10 +49,12 @@ def reduced(op: str, x: Tensor, over: tuple, keepdim: bool) -> Tensor:
 
 def kept(y: Tensor, shape: tuple, over: tuple) -> Tensor:
     """The result of a reduction with size 1 where axes were dropped."""
-    wide = list(shape)
-    for axis in over:
-        wide[axis] = 1
-    return apply("reshape", y, shape=tuple(wide))
+    return apply("reshape", y, shape=widened(shape, over))
+
+
+def widened(shape: tuple, over: tuple) -> tuple:
+    """The shape with size 1 along some axes."""
+    return tuple(1 if i in over else n for i, n in enumerate(shape, -len(shape)))
 
 
 def dropped(shape: tuple, over: tuple) -> tuple:
@@ -55,16 +67,14 @@ def squeezed(y: Tensor, over: tuple) -> Tensor:
     return apply("reshape", y, shape=dropped(y.shape, over)) if over else y
 
 
+def is_empty(shape: tuple) -> bool:
+    """Whether a size is 0; symbolic sizes are not."""
+    return builtins.any(type(n) is int and n == 0 for n in shape)
+
+
 def count(shape: tuple, over: tuple) -> Int:
     """How many elements meet in one result."""
     return math.prod(shape[axis] for axis in over)
-
-
-def counted(x: Tensor, dtype: Optional[DType]) -> Tensor:
-    """`x` in the type in which it is summed."""
-    if dtype is None:
-        dtype = x.dtype if x.dtype.is_floating_point else int64
-    return cast(x, dtype)
 
 
 def _demand_float(name: str, dtype: DType) -> None:
@@ -165,7 +175,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 def _logical(op: str, input: Tensor, dim: Any, keepdim: bool, empty: bool) -> Tensor:
     over = which(dim, input.ndim)
     x = input if input.dtype is bool_ else pointwise("ne", input, 0)
-    if builtins.any(isinstance(n, int) and n == 0 for n in x.shape):
+    if is_empty(x.shape):
         x = constant(empty, reduced("sum", x, over, keepdim).shape, bool_)
     else:
         x = reduced(op, x, over, keepdim)

@@ -154,7 +154,7 @@ def repeat_interleave(
         raise RuntimeError("repeats must have the same size as input along dim")
     rows = view(input, "permute", axes=to_front(at, input.ndim))
     picked = apply("gather", rows, _spread(repeats, output_size), batch=0)
-    return view(picked, "permute", axes=from_front(at, input.ndim))
+    return clone(view(picked, "permute", axes=from_front(at, input.ndim)))
 
 
 def _interleave(t: Tensor, times: Int, at: int) -> Tensor:

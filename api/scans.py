@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import Optional
 
 from ..tracer.types import DType
 from .axes import axis
-from .composite import Out, cast, copy, detached, in_float32, into, numpy_names
-from .reductions import counted, reduced
-from .tensor import Tensor, apply, method, pointwise
+from .combine import logaddexp
+from .composite import (
+    Out,
+    cast,
+    copy,
+    counted,
+    detached,
+    in_float32,
+    into,
+    numpy_names,
+)
+from .reductions import reduced
+from .tensor import Tensor, apply, method, pointwise, view
 
 __all__ = ["cumsum", "cumprod", "logcumsumexp", "softmax", "log_softmax"]
 
@@ -45,10 +56,19 @@ def cumprod(
 @numpy_names
 @in_float32
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
-    """log(cumsum(exp(input))), relative to the largest of all along `dim`."""
-    at = axis(dim, input.ndim)
-    top = detached(reduced("max", input, (at,) if input.ndim else (), True))
-    return pointwise("log", _scan("add", pointwise("exp", input - top), dim)) + top
+    """log(cumsum(exp(input))) along `dim`, in sums of doubling reach: no overflow."""
+    at, reach = axis(dim, input.ndim), 1
+    while input.ndim and reach < input.shape[at]:
+        input = logaddexp(input, _delayed(input, at, reach))
+        reach *= 2
+    return input
+
+
+def _delayed(x: Tensor, at: int, by: int) -> Tensor:
+    """Element i becomes i + by along `at`; -inf comes in at the front."""
+    pads = tuple((by if i == at else 0, 0, 0) for i in range(-x.ndim, 0))
+    wide = apply("pad", x, pads=pads, value=-math.inf)
+    return view(wide, "slice", axis=at, start=0, length=x.shape[at], step=1)
 
 
 def _shifted(x: Tensor, dim: int) -> tuple:

@@ -23,7 +23,7 @@ from ..tracer.graph import Value, constant, here, make, placeholder
 from ..tracer.ops import OPS
 from ..tracer.record import Recorder, state
 from ..tracer.sizes import Dim, broadcast
-from ..tracer.storage import Leaf, Storage, derive, put, tracked
+from ..tracer.storage import SHARED, Leaf, Storage, derive, put, tracked
 from ..tracer.types import BY_NUMPY, DType, bool_, promote_types, weak_type
 from ..tracer.where import user_line
 from .defaults import defaults
@@ -374,6 +374,8 @@ def _write_eager(t: Tensor, new: Any) -> None:
         np.copyto(t._array, source, casting="unsafe")
     except ValueError:
         broadcast(t._array.shape, np.shape(source))
+        if not t._array.flags.writeable:
+            raise RuntimeError(SHARED) from None
         raise
     t._storage.version += 1
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Iterable, NamedTuple, Sequence
 
-from ..tracer.graph import Graph, Value, node, placeholder, reachable
+from ..tracer.graph import Graph, Value, placeholder, reachable, replace
 from ..tracer.ops import OPS
 from .vjp import vjp
 
@@ -82,14 +82,4 @@ def _backward(
     fresh = [placeholder(f"r{i}", v.shape, v.dtype) for i, v in enumerate(kept)]
     known = {v.id: new for v, new in zip(kept, fresh)}
     known |= {v.id: v for v in cotangents}
-    return Graph(f"{name}_vjp", (*fresh, *cotangents), _replace(grads, known))
-
-
-def _replace(outputs: list[Value], known: dict[int, Value]) -> list[Value]:
-    """The outputs, computed from the values that `known` puts in place of others."""
-    for v in reachable(outputs, stop=lambda v: v.id in known):
-        if v.id not in known:
-            args = tuple(known[arg.id] for arg in v.args)
-            known[v.id] = new = node(v.op, args, v.attrs, v.shape, v.dtype)
-            new.line = v.line
-    return [known[v.id] for v in outputs]
+    return Graph(f"{name}_vjp", (*fresh, *cotangents), replace(grads, known))

@@ -81,7 +81,7 @@ def _expanded(v: Value, axes: Axes) -> Axes:
     return (None,) * new + tuple(stretched)
 
 
-def locate(shape: tuple, space: tuple, known: Sequence[Optional[int]]) -> Optional[Axes]:
+def locate(shape: tuple, space: tuple, known: Sequence) -> Optional[Axes]:
     """Which axis of `space` each axis of `shape` is (None: size 1).
 
     `known` says it for some axes; the others must fit between them in one way only,

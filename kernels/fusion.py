@@ -42,9 +42,9 @@ class Region:
     """What one kernel computes.
 
     `shape` is the iteration space, without axes of size 1; `places` says for each node
-    which axis of it each axis of the node is, `reads` for each reduction which axis each
-    axis of its argument is. `inputs` are the values read, as they
-    are stored; `outputs` the nodes that others read.
+    which axis of it each axis of the node is, `reads` for each reduction the same of
+    its argument. `inputs` are the values read, as they are stored; `outputs` the nodes
+    that others read.
     """
 
     kind: str
@@ -163,7 +163,7 @@ class _Planner:
         return (next(count) if n not in (1,) else None for n in map(_plain_size, shape))
 
     def place_in(self, c: Cluster, v: Value) -> Optional[tuple]:
-        """Where `v` lies in the space of `c`; None where it cannot be computed there."""
+        """Where `v` lies in the space of `c`; None if `c` cannot compute it."""
         known: list[Optional[int]] = [None] * len(v.shape)
         for a in v.args:
             if not self.note_axes(c, a, known):
@@ -345,7 +345,7 @@ def _plain_size(n: object) -> object:
 
 
 def _in_order(clusters: dict) -> Iterator[Cluster]:
-    """An order in which everything is computed before it is read, near to the user's."""
+    """An order in which all is computed before it is read, near to the user's."""
     first = {c: min(v.id for v in c.nodes) for c in clusters}
     missing = {c: len(c.before) for c in clusters}
     ready = [(first[c], i, c) for i, c in enumerate(clusters) if not missing[c]]

@@ -99,6 +99,7 @@ def test_the_symbols_of_a_call_take_the_callers_names():
     inner = Graph("inner", [inner_x], [inner_x.reshape((n * 3,)) + 1.0])
     outer_x = placeholder("x", (b, 2, 3), float32)
     (result,) = called(inner, outer_x.reshape((b * 2, 3)))
+    assert str(result.shape) == "(6*b,)"
     after = simplify(Graph("outer", [outer_x], [result])).verify()
     assert str(after.outputs[0].shape) == "(6*b,)"
     assert ops(after) == ["reshape", "add"]

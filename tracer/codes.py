@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 import types
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Tuple
 
 from .where import is_library
 
@@ -69,15 +69,38 @@ class Listener:
     def __init__(self) -> None:
         self.codes: set[types.CodeType] = set()
         self.opaque: Optional[str] = None
-        self._stop: Callable[[], None] = lambda: None
+        self._on = False
+        self._switch: Callable[[bool], None] = lambda on: None
+        self._release: Callable[[], None] = lambda: None
 
     def __enter__(self) -> "Listener":
         monitoring = getattr(sys, "monitoring", None)
-        self._stop = (monitoring and _monitor(self, monitoring)) or _profile(self)
+        tools = (monitoring and _monitor(self, monitoring)) or _profile(self)
+        self._switch, self._release = tools
+        self._hear(True)
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        self._stop()
+        self._hear(False)
+        self._release()
+
+    def _hear(self, on: bool) -> None:
+        self._switch(on)
+        self._on = on
+
+    def deaf_to(self, function: Callable) -> Callable:
+        """`function`, not listened to: what the library does for itself."""
+
+        def call(*args: Any) -> Any:
+            if not self._on:
+                return function(*args)
+            self._hear(False)
+            try:
+                return function(*args)
+            finally:
+                self._hear(True)
+
+        return call
 
     def started(self, code: types.CodeType) -> None:
         """A Python function of that code began to run."""
@@ -92,7 +115,10 @@ class Listener:
                 self.opaque = f"it calls {name}, which may answer differently each time"
 
 
-def _profile(listener: Listener) -> Callable[[], None]:
+Tools = Tuple[Callable[[bool], None], Callable[[], None]]
+
+
+def _profile(listener: Listener) -> Tools:
     before = sys.getprofile()
 
     def hook(frame: types.FrameType, event: str, arg: Any) -> None:
@@ -101,11 +127,10 @@ def _profile(listener: Listener) -> Callable[[], None]:
         elif event == "c_call":
             listener.called(frame.f_code, arg)
 
-    sys.setprofile(hook)
-    return lambda: sys.setprofile(before)
+    return lambda on: sys.setprofile(hook if on else before), lambda: None
 
 
-def _monitor(listener: Listener, monitoring: Any) -> Optional[Callable[[], None]]:
+def _monitor(listener: Listener, monitoring: Any) -> Optional[Tools]:
     tool = next((i for i in (4, 3) if monitoring.get_tool(i) is None), None)
     if tool is None:
         return None
@@ -123,12 +148,8 @@ def _monitor(listener: Listener, monitoring: Any) -> Optional[Callable[[], None]
     monitoring.register_callback(tool, events.PY_START, started)
     monitoring.register_callback(tool, events.CALL, called)
     monitoring.restart_events()
-    monitoring.set_events(tool, events.PY_START | events.CALL)
-    return lambda: _release(monitoring, tool)
-
-
-def _release(monitoring: Any, tool: int) -> None:
-    monitoring.set_events(tool, 0)
-    monitoring.register_callback(tool, monitoring.events.PY_START, None)
-    monitoring.register_callback(tool, monitoring.events.CALL, None)
-    monitoring.free_tool_id(tool)
+    heard = events.PY_START | events.CALL
+    return (
+        lambda on: monitoring.set_events(tool, heard if on else 0),
+        lambda: monitoring.free_tool_id(tool),
+    )

@@ -25,7 +25,10 @@ from .shapes import infer
 from .sizes import same_shape
 from .types import DType
 
-__all__ = ["Value", "Graph", "make", "constant", "placeholder", "here", "reachable"]
+__all__ = [
+    *("Value", "Graph", "make", "constant", "placeholder", "here", "reachable"),
+    "replace",
+]
 
 _ids = itertools.count()
 _DEAD = frozenset("eq ne lt le stop_gradient argmax argmin argsort".split())
@@ -160,6 +163,20 @@ def reachable(outputs: Iterable[Value], stop: Any = None) -> list[Value]:
             if stop is None or not stop(v):
                 stack.extend(v.args)
     return [seen[i] for i in sorted(seen)]
+
+
+def replace(outputs: Iterable[Value], known: dict[int, Value]) -> list[Value]:
+    """The outputs with other values put in place of some: `known` maps their ids.
+
+    Only what depends on a replaced value is made anew. `known` gains the new ones.
+    """
+    outputs = list(outputs)
+    for v in reachable(outputs, stop=lambda v: v.id in known):
+        if v.id not in known and any(a.id in known for a in v.args):
+            args = tuple(known.get(a.id, a) for a in v.args)
+            known[v.id] = new = node(v.op, args, v.attrs, v.shape, v.dtype)
+            new.line = v.line
+    return [known.get(v.id, v) for v in outputs]
 
 
 class Graph:

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, Callable, Optional
 
-from .schema import LARGEST, is_shape
+from .schema import MOST_TERMS, is_shape, is_size
 from .sizes import Dim
 from .tokens import Line
 from .types import BY_SHORT, DType
@@ -17,7 +17,6 @@ WORDS = {
     **{"True": True, "False": False, "None": None},
     **{"nan": math.nan, "inf": math.inf},
 }
-MOST_TERMS = 64
 
 
 def holds(dtype: DType, value: Any) -> bool:
@@ -87,7 +86,7 @@ class Literals:
             new = _SIGNS[sign](a, b)
         except ArithmeticError as error:
             self.line.wrong(f"{a} {sign} {b}: {error}")
-        if not _small(new):
+        if not is_size(new):
             self.line.wrong("a size too large")
         return new
 
@@ -151,10 +150,3 @@ def _is_int(a: Any) -> bool:
 
 def _terms(a: Any) -> int:
     return len(a.terms) if isinstance(a, Dim) else 1
-
-
-def _small(a: Any) -> bool:
-    """Neither many digits nor many terms, nor a long word hidden in one."""
-    if not isinstance(a, Dim):
-        return abs(a) <= 2 * LARGEST
-    return len(a.terms) <= MOST_TERMS and len(a.text) <= 1000

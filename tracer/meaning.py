@@ -25,7 +25,7 @@ def identity(x: Array) -> Array:
 
 def cast(x: Array, dtype: DType) -> Array:
     """`x` in another element type; half types round to nearest even."""
-    return x.astype(dtype.np)
+    return x.astype(dtype.np, order="C")
 
 
 # -- reduce: axes are dropped; half types accumulate in float32
@@ -105,7 +105,7 @@ def pad(x: Array, pads: tuple, value: float) -> Array:
 
 def concat(*arrays: Array, axis: int) -> Array:
     """The arrays one after the other along `axis`."""
-    return np.concatenate(arrays, axis)
+    return np.ascontiguousarray(np.concatenate(arrays, axis))
 
 
 # -- window: trailing axes become (positions..., offsets...)

@@ -99,11 +99,14 @@ class _Reader(Literals):
             self.line.refuse("min or max")
         name = self.line.take("name")
         self.line.need("=")
-        return name, self.number(self.line.take("number"))
+        size = self.number(self.line.take("number"))
+        if type(size) is not int:
+            self.line.wrong(f"{size} is no size")
+        return name, size
 
     def declare(self, name: str, bounds: dict) -> Dim:
         """A symbol of this graph, with its size in the example if the text says it."""
-        if name in WORDS or name in self.symbols:
+        if name in {**WORDS, **self.symbols} or not name.isidentifier():
             self.line.wrong(f"{name} is not free to name a size")
         dim = Dim(name, **bounds)
         example = self.example.get(name)

@@ -8,7 +8,7 @@ earned no trust: `check` asks the rest.
 from __future__ import annotations
 
 import functools
-import inspect
+import math
 from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
@@ -16,12 +16,13 @@ import numpy as np
 from .graph import Graph, Value
 from .meaning import window_counts
 from .ops import OPS
-from .sizes import Dim, Int, same_shape, same_size, substitute
+from .shapes import call_sizes, renamed
+from .sizes import Dim, Int, same_shape, same_size
 from .types import DType, int64
 
 __all__ = ["ATTRS", "check", "operands"]
 
-MOST_AXES, LARGEST = 64, 2**63 - 1
+MOST_AXES, MOST_TERMS, LARGEST = 64, 8, 2**63 - 1
 
 
 class Attr(NamedTuple):
@@ -32,15 +33,23 @@ class Attr(NamedTuple):
 
 
 def is_size(a: Any) -> bool:
-    """Whether `a` is an integer that fits 64 bits, or symbolic."""
-    counts = a.terms.values() if isinstance(a, Dim) else (a,)
-    return all(type(n) is int and abs(n) <= LARGEST for n in counts)
+    """Whether `a` is an integer of 64 bits, or symbolic and not too long.
+
+    The limits keep products of sizes small whatever a text makes of them.
+    """
+    if not isinstance(a, Dim):
+        return type(a) is int and abs(a) <= LARGEST
+    degree = max(map(len, a.terms))
+    short = len(a.terms) <= MOST_TERMS and degree <= 6 and len(a.text) <= 1000
+    return short and all(abs(n) <= LARGEST for n in a.terms.values())
 
 
 def is_shape(a: Any) -> bool:
     """Whether `a` is a tuple of sizes of which none is certainly negative."""
-    small = type(a) is tuple and len(a) <= MOST_AXES
-    return small and all(is_size(n) and (isinstance(n, Dim) or n >= 0) for n in a)
+    if type(a) is not tuple or len(a) > MOST_AXES or not all(map(is_size, a)):
+        return False
+    terms = math.prod(len(n.terms) for n in a if isinstance(n, Dim))
+    return terms <= 4096 and all(isinstance(n, Dim) or n >= 0 for n in a)
 
 
 def _is_axis(a: Any) -> bool:
@@ -65,7 +74,7 @@ def _one_of(*words: str) -> Attr:
 
 
 SIZE = Attr("a size", is_size)
-STEP = Attr("a step other than 0", lambda a: type(a) is int and a and is_size(a))
+STEP = Attr("a step other than 0", lambda a: type(a) is int and a != 0 and is_size(a))
 COUNT = Attr("a count", lambda a: type(a) is int and 0 <= a <= MOST_AXES)
 INDEX = Attr("an index", lambda a: type(a) is int and a >= 0)
 SHAPE = Attr("a shape", is_shape)
@@ -120,7 +129,8 @@ def operands(op: str) -> Optional[int]:
         return meaning.nin
     if op == "where":
         return 3
-    return sum(name not in ATTRS[op] for name in inspect.signature(meaning).parameters)
+    code = meaning.__code__
+    return sum(name not in ATTRS[op] for name in code.co_varnames[: code.co_argcount])
 
 
 # -- what the shape rules take on trust
@@ -135,22 +145,20 @@ def check(v: Value) -> str:
     return _check_type(v) or _CHECKS.get(v.op, lambda v: "")(v)
 
 
-_FLOATS = frozenset(
-    "sqrt exp expm1 log log1p sin cos tanh erf erfinv div atan2 floor round".split()
-)
-_DISCRETE, _INTEGERS = frozenset(("and", "or", "xor")), frozenset(("shl", "shr"))
-_NUMBERS = frozenset("neg sub idiv rem pow abs sum dot".split())
-
-
 def _check_type(v: Value) -> str:
-    category = v.dtype.category if v.dtype else 0
-    wrong = (
-        (v.op in _FLOATS and category != 2)
-        or (v.op in _DISCRETE and category == 2)
-        or (v.op in _INTEGERS and category != 1)
-        or (v.op in _NUMBERS and category == 0)
-    )
-    return f"{v.op} of {v.dtype.name}" if wrong else ""
+    if OPS[v.op].kind != "pointwise" or v.op in ("where", "cast"):
+        return ""
+    return "" if _closed(v.op, v.dtype) else f"{v.op} of {v.dtype.name}"
+
+
+@functools.cache
+def _closed(op: str, dtype: DType) -> bool:
+    """Whether NumPy can do this to the type, and stays inside it."""
+    ones = [np.ones(1, dtype.np)] * (operands(op) or 0)
+    try:
+        return OPS[op].meaning(*ones).dtype == dtype.np
+    except TypeError:
+        return False
 
 
 def _outside(start: Int, length: Int, step: Int, size: Int) -> bool:
@@ -196,7 +204,13 @@ def _check_fold(v: Value) -> str:
     if not len(a["stride"]) == len(a["dilation"]) == k or x.ndim < 2 * k or not k:
         return "uneven windows"
     counts = window_counts(a["shape"], x.shape[-k:], a["stride"], a["dilation"])
-    return "" if same_shape(counts, x.shape[-2 * k : -k]) else "other windows"
+    given = x.shape[-2 * k : -k]
+    room = all(same_size(n, m) or _is_less(n, m) for n, m in zip(given, counts))
+    return "" if room else "windows that leave the shape"
+
+
+def _is_less(n: Int, m: Int) -> bool:
+    return type(n) is int and type(m) is int and n < m
 
 
 def _check_index(v: Value) -> str:
@@ -222,22 +236,12 @@ def _check_call(v: Value) -> str:
     inputs = v.attrs["graph"].inputs
     if len(inputs) != len(v.args):
         return f"{len(v.args)} operands for {len(inputs)} inputs"
-    sizes: dict = {}
+    sizes = call_sizes(inputs, v.args)
     for x, arg in zip(inputs, v.args):
-        if x.dtype is not arg.dtype or x.ndim != arg.ndim:
-            return f"{arg!r} for {x!r}"
-        alone = ((n, m) for n, m in zip(x.shape, arg.shape) if isinstance(n, Dim))
-        for n, m in alone:
-            sizes.setdefault(n.text, m)
-    for x, arg in zip(inputs, v.args):
-        if not all(_meets(n, m, sizes) for n, m in zip(x.shape, arg.shape)):
+        fits = same_shape(renamed(x.shape, sizes), arg.shape)
+        if x.dtype is not arg.dtype or not fits:
             return f"{arg!r} for {x!r}"
     return ""
-
-
-def _meets(n: Int, m: Int, sizes: dict) -> bool:
-    known = {key: size for key, size in sizes.items() if key.isidentifier()}
-    return same_size(substitute(n, known), m)
 
 
 _CHECKS: dict[str, Callable[[Value], str]] = {

@@ -6,13 +6,15 @@ raises ShapeError or DTypeError with what was given and what was expected.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .errors import DTypeError, ShapeError
 from .meaning import window_counts
 from .ops import OPS
-from .sizes import numel, same_size
+from .sizes import Dim, numel, same_size, substitute
 from .types import bool_, int64, uint32
 
-__all__ = ["infer"]
+__all__ = ["call_sizes", "infer", "renamed"]
 
 
 def infer(op: str, args: tuple, attrs: dict) -> tuple:
@@ -103,8 +105,12 @@ def _slice(op: str, args: tuple, attrs: dict) -> tuple:
 
 def _pad(op: str, args: tuple, attrs: dict) -> tuple:
     sizes = zip(args[0].shape, attrs["pads"])
-    shape = (n + low + high + (n - 1) * mid for n, (low, high, mid) in sizes)
+    shape = (n + low + high + _gaps(n) * mid for n, (low, high, mid) in sizes)
     return tuple(shape), args[0].dtype
+
+
+def _gaps(n):
+    return max(n - 1, 0) if type(n) is int else n - 1
 
 
 def _concat(op: str, args: tuple, attrs: dict) -> tuple:
@@ -184,8 +190,27 @@ def _source(op: str, args: tuple, attrs: dict) -> tuple:
 
 
 def _item(op: str, args: tuple, attrs: dict) -> tuple:
-    result = args[0].attrs["graph"].outputs[attrs["index"]]
-    return result.shape, result.dtype
+    (call,) = args
+    graph = call.attrs["graph"]
+    result = graph.outputs[attrs["index"]]
+    return renamed(result.shape, call_sizes(graph.inputs, call.args)), result.dtype
+
+
+def call_sizes(inputs: tuple, args: tuple) -> dict:
+    """What the symbols of a called graph stand for where it is called."""
+    sizes: dict = {}
+    for x, arg in zip(inputs, args):
+        for dim, size in zip(x.shape, arg.shape):
+            if isinstance(dim, Dim) and dim.text.isidentifier():
+                sizes.setdefault(dim.text, size)
+    return sizes
+
+
+def renamed(attr: Any, sizes: dict) -> Any:
+    """An attribute or shape with other sizes in place of its symbols."""
+    if isinstance(attr, tuple):
+        return tuple(renamed(a, sizes) for a in attr)
+    return substitute(attr, sizes) if isinstance(attr, Dim) else attr
 
 
 def _call(op: str, args: tuple, attrs: dict) -> tuple:

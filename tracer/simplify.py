@@ -16,7 +16,8 @@ from .moves import MOVEMENT, REDUCTION
 from .ops import OPS
 from .rewrite import COMMUTATIVE, Rules
 from .rules import ARITHMETIC, LOGIC
-from .sizes import Dim, substitute
+from .shapes import call_sizes, renamed
+from .sizes import Dim
 from .structure import freeze_attrs
 from .types import DType
 
@@ -57,18 +58,9 @@ class _Frame:
         self.graph, self.call = graph, call
         self.rest: Iterator = iter(graph.nodes()[len(graph.inputs) :])
         self.known: dict[int, Any] = {v.id: a for v, a in zip(graph.inputs, args)}
-        self.sizes = _renamed(graph.inputs, args) if call is not None else {}
-
-
-def _renamed(inputs: tuple, args: Any) -> dict:
-    """What the symbols of a called graph are called where it is called."""
-    sizes: dict = {}
-    for v, arg in zip(inputs, args):
-        for dim, size in zip(v.shape, arg.shape):
-            if isinstance(dim, Dim) and dim.text.isidentifier():
-                sizes.setdefault(dim.text, size)
-    identity = all(isinstance(n, Dim) and n.text == name for name, n in sizes.items())
-    return {} if identity else sizes
+        sizes = call_sizes(graph.inputs, args) if call is not None else {}
+        same = (isinstance(n, Dim) and n.text == name for name, n in sizes.items())
+        self.sizes = {} if all(same) else sizes  # what its symbols are called here
 
 
 class _Pass:
@@ -182,14 +174,8 @@ def _resized(v: Value, sizes: dict) -> Value:
     """`v` with the symbols of a called graph replaced by the caller's sizes."""
     if not sizes:
         return v
-    attrs = {name: _renew(attr, sizes) for name, attr in v.attrs.items()}
-    return node(v.op, (), attrs, _renew(v.shape, sizes), v.dtype)
-
-
-def _renew(attr: Any, sizes: dict) -> Any:
-    if isinstance(attr, tuple):
-        return tuple(_renew(a, sizes) for a in attr)
-    return substitute(attr, sizes) if isinstance(attr, Dim) else attr
+    attrs = {name: renamed(attr, sizes) for name, attr in v.attrs.items()}
+    return node(v.op, (), attrs, renamed(v.shape, sizes), v.dtype)
 
 
 def _key(v: Value, args: tuple) -> tuple:

@@ -17,6 +17,7 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from .graph import Value, make
+from .meaning import window_counts
 from .ops import OPS
 from .sizes import Int, hint
 
@@ -103,12 +104,15 @@ def _put_slice(seen: Value, new: Value, attrs: dict) -> Value:
     return make("update_slice", (seen, new), **place)
 
 
+SHARED = (
+    "unsupported operation: more than one element of the written-to tensor refers to "
+    "a single memory location. Please clone() the tensor before performing the "
+    "operation."
+)
+
+
 def _put_expand(seen: Value, new: Value, attrs: dict) -> Value:
-    raise RuntimeError(
-        "unsupported operation: more than one element of the written-to tensor "
-        "refers to a single memory location. Please clone() the tensor before "
-        "performing the operation."
-    )
+    raise RuntimeError(SHARED)
 
 
 _PUT = {
@@ -155,7 +159,20 @@ def step_strides(shape: tuple, strides: tuple, op: str, attrs: dict) -> tuple:
         return attrs["shape"], lead + tuple(kept)
     if op == "reshape":
         return attrs["shape"], view_strides(shape, strides, attrs["shape"])
+    if op == "windows":
+        return _step_windows(shape, strides, **attrs)
     return shape, strides
+
+
+def _step_windows(
+    shape: tuple, strides: tuple, size: tuple, stride: tuple, dilation: tuple
+) -> tuple:
+    lead = len(shape) - len(size)
+    counts = window_counts(shape[lead:], size, stride, dilation)
+    steps = strides[lead:]
+    apart = tuple(a * s for a, s in zip(steps, stride))
+    inside = tuple(a * d for a, d in zip(steps, dilation))
+    return shape[:lead] + tuple(counts) + size, strides[:lead] + apart + inside
 
 
 def contiguous(shape: tuple, strides: tuple) -> bool:

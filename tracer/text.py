@@ -1,8 +1,8 @@
 """The text form of a graph: for reading, for golden tests, for saved programs.
 
     graph mlp(x: f32[b, 784], w: f32[784, 256]) {
-      %0 = dot(x, w)       : f32[b, 256]    # model.py:12
-      %1 = maximum(%0, 0.0): f32[b, 256]    # model.py:13
+      %0 = dot(x, w)        : f32[b, 256]    # model.py:12
+      %1 = maximum(%0, 0.0) : f32[b, 256]    # model.py:13
       return %1
     }
 
@@ -44,8 +44,8 @@ def print_graph(graph: Graph) -> str:
     }
     """
     graphs = nested(graph)
-    names = _unique(g.name for g in graphs)
-    named = {id(g): name for g, name in zip(graphs, names)}
+    names = _unique(g.name for g in reversed(graphs))  # the caller keeps its own
+    named = {id(g): name for g, name in zip(reversed(graphs), names)}
     return "\n".join(_Printer(g, named).text() for g in graphs)
 
 
@@ -115,10 +115,14 @@ class _Printer:
     def call(self, v: Value) -> str:
         """``op(operands, attributes)``."""
         hidden = ("shape", "dtype") if OPS[v.op].kind == "source" else ()
-        parts = [self.names.get(a.id) or self.attr(a.attrs["value"]) for a in v.args]
+        parts = [self.names.get(a.id) or self.constant(a) for a in v.args]
         order = sorted(v.attrs, key=list(ATTRS[v.op]).index)
         parts += [f"{k}={self.attr(v.attrs[k])}" for k in order if k not in hidden]
         return f"{v.op}({', '.join(parts)})"
+
+    def constant(self, v: Value) -> str:
+        """The number of a constant, so that its kind can be seen."""
+        return str((bool, int, float)[v.dtype.category](v.attrs["value"]))
 
     def type(self, shape: tuple, dtype: DType) -> str:
         """``f32[b, 784]``."""

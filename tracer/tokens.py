@@ -15,13 +15,14 @@ __all__ = ["Line", "Token", "lines"]
 
 MOST_BYTES, MOST_DEPTH, LONGEST_WORD = 1 << 28, 20, 4096
 _WORD = re.compile(
-    r"""(?P<space>[ \t\r]+)
-    | (?P<comment>\#[^\n]*)
+    r"""[ \t\r]*(?:
+      (?P<comment>\#[^\n]*)
     | (?P<string>"(?:[^"\\\n]|\\.)*")
-    | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)
-    | (?P<value>%\d+)
+    | (?P<number>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)
+    | (?P<value>%[0-9]+)
     | (?P<name>[^\W\d]\w*)
-    | (?P<sign>//|[()\[\]{},:=+*-])""",
+    | (?P<sign>//|[()\[\]{},:=+*-])
+    | (?P<end>$))""",
     re.VERBOSE,
 )
 
@@ -35,16 +36,16 @@ class Token(NamedTuple):
 
 
 def words(text: str, number: int) -> Iterator[Token]:
-    """The tokens of one line, spaces left out."""
+    """The tokens of one line."""
     at = 0
     while at < len(text):
         word = _WORD.match(text, at)
         if word is None or word.end() - at > LONGEST_WORD:
-            found = repr(text[at : at + 20])
+            found = repr(text[at:].lstrip()[:20])
             raise FormatError(f"line {number}: found {found}, expected a word or sign")
-        at = word.end()
-        if word.lastgroup != "space":
-            yield Token(str(word.lastgroup), word[0], number)
+        at, kind = word.end(), str(word.lastgroup)
+        if kind != "end":
+            yield Token(kind, word[kind], number)
 
 
 def lines(text: str) -> Iterator[Line]:

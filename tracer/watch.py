@@ -43,7 +43,7 @@ class Watched:
 
 
 _PLAIN = (int, float, str, bytes, bool, complex, type(None))
-_MISSING = object()
+MISSING = object()  # stands for what is not there
 
 
 class Pins:
@@ -142,6 +142,10 @@ class Pins:
         if isinstance(attributes, dict):
             for name in self.names & attributes.keys():
                 yield self.pin(attributes, name, attributes[name])
+            # What was found on the class may come to be hidden by the object's own.
+            for base in type(x).__mro__[:-1]:
+                for name in self.names & vars(base).keys() - attributes.keys():
+                    self.pin(attributes, name, MISSING)
         yield type(x)
 
     def _dict(self, x: dict) -> Iterator[Any]:
@@ -168,7 +172,7 @@ class Pins:
         if len(d) != len(then):
             return False
         for key, value in then.items():
-            if not _same(d.get(key, _MISSING), value):
+            if not _same(d.get(key, MISSING), value):
                 if (id(d), key) not in self.moving:
                     return False
         return True
@@ -239,13 +243,13 @@ def _content(cell: Any) -> Any:
     try:
         return cell.cell_contents
     except ValueError:  # not assigned yet
-        return _MISSING
+        return MISSING
 
 
 def _holds(container: Any, key: Any, then: Any) -> bool:
     if type(container) is types.CellType:
         return _same(_content(container), then)
-    return _same(container.get(key, _MISSING), then)
+    return _same(container.get(key, MISSING), then)
 
 
 def _same(now: Any, then: Any) -> bool:

@@ -7,7 +7,7 @@ import sys
 from types import CodeType, FrameType
 from typing import Optional
 
-__all__ = ["is_library", "user_line"]
+__all__ = ["generated", "is_library", "user_line"]
 
 _HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FLOORS = tuple(
@@ -17,6 +17,7 @@ _FLOORS = tuple(
 # The demo is a user's program that happens to be shipped.
 _GUEST = os.path.join(_HOUSE, "api", "cli") + os.sep
 _known: dict[CodeType, bool] = {}
+generated: set[str] = set()  # the file names of code that we wrote ourselves
 
 
 def is_library(code: CodeType) -> bool:
@@ -24,7 +25,8 @@ def is_library(code: CodeType) -> bool:
     answer = _known.get(code)
     if answer is None:
         name = code.co_filename
-        answer = name.startswith(_FLOORS) and not name.startswith(_GUEST)
+        ours = name.startswith(_FLOORS) and not name.startswith(_GUEST)
+        answer = ours or name in generated
         _known[code] = answer
     return answer
 

@@ -11,6 +11,8 @@ from typing import Iterator, NamedTuple, Optional
 
 import numpy as np
 
+from ...kernels.numpy.cache import cache_dir
+from ...kernels.numpy.threads import threads
 from ..version import __version__
 from .gpu import Driver, driver
 
@@ -55,7 +57,7 @@ def _findings(found: Optional[Driver]) -> Iterator[tuple[str, str]]:
     yield "driver", found.version if found else "no NVIDIA driver found"
     for need in NEEDS:
         yield need.package, _version(need) or "not installed"
-    yield "cache", "?"
+    yield "cache", _cache(cache_dir())
 
 
 def _missing(found: Optional[Driver]) -> Iterator[str]:
@@ -83,10 +85,19 @@ def _blas() -> str:
 
 
 def _threads() -> str:
-    try:
-        usable = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        usable = os.cpu_count() or 1
-    names = ("TRACEFUSE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
-    return ", ".join([f"{usable} processors usable", *given])
+    used = f"{threads()} for large kernels, {os.cpu_count()} processors"
+    return ", ".join([used, *given])
+
+
+def _cache(folder: Path) -> str:
+    """The folder of generated code: what lies in it, or whether it can be made."""
+    if folder.is_dir():
+        sizes = [p.stat().st_size for p in folder.rglob("*") if p.is_file()]
+        text = f"{len(sizes)} files, {sum(sizes) / 2**20:.1f} MiB"
+    else:
+        text = "made at first use"
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    writable = os.access(existing, os.W_OK)
+    return f"{folder} ({text})" + ("" if writable else ", which cannot be written")

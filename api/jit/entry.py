@@ -16,7 +16,8 @@ from ...tracer.pytree import rebuild
 from ...tracer.record import state
 from ...tracer.sizes import Dim
 from ...tracer.storage import Storage, memory_steps, tracked, view_array
-from ...tracer.watch import Pins, epoch
+from ...tracer.watch import MISSING, Pins, epoch
+from ...tracer.where import generated
 from ..engine import executable
 from ..tensor import Tensor
 from .commit import exchange
@@ -92,6 +93,7 @@ class _Generator:
     def _compile(self) -> tuple[Any, str]:
         text = "\n".join(self.w.lines) + "\n"
         path = f"<tracefuse entry {self.entry.name} {id(self.entry):x}>"
+        generated.add(path)
         linecache.cache[path] = (len(text), None, text.splitlines(True), path)
         names = dict(self.w.names, MISS=MISS, FORK=FORK, state=state, epoch=epoch)
         names.update(Tensor=Tensor, Storage=Storage, new=object.__new__, np=np)
@@ -261,46 +263,45 @@ class _Generator:
 
     def _results(self, path: Path, outputs: list[str]) -> dict[int, str]:
         """Wrap what is handed out; the name of each tensor made, by its id."""
-        w, made = self.w, {}
-        refs = (*path.result, *(ref for _, ref in path.assigns))
-        live = set(path.border.live + path.border.used) if path.border else ()
-        for ref in refs:
+        made: dict[int, str] = {}
+        storages: set[int] = set()
+        live = (*path.border.live, *path.border.used) if path.border else ()
+        for ref in (*path.result, *(ref for _, ref in path.assigns)):
             if ref.kind == "new" and ref.of[1] not in made:
-                k, n = ref.of[0], len(made)
-                first = not any(r.of[0] == k and r.of[1] in made for r in refs)
-                value = f"h_[{k}]" if k in live else "None"
-                self._wrap(n, k, ref.steps, value, outputs[k], first)
-                made[ref.of[1]] = f"t{n}_"
-        w.line("") if not made else None
+                k, name = ref.of[0], f"t{len(made)}_"
+                if k not in storages:
+                    value = f"h_[{k}]" if k in live else "None"
+                    self._new_storage(f"s{k}_", outputs[k], value)
+                    storages.add(k)
+                self._wrap(name, f"s{k}_", ref.steps, outputs[k])
+                made[ref.of[1]] = name
         return made
 
-    def _wrap(
-        self, n: int, k: int, steps: tuple, value: str, array: str, first: bool
-    ) -> None:
-        w, s, t = self.w, f"s{k}_", f"t{n}_"
-        if first:
-            w.line(f"{s} = new(Storage); {s}.array = {array}; {s}.value = {value}")
-            w.line(f"{s}.version = 0; {s}.maker = None")
-        view, chain = array, "()"
+    def _new_storage(self, name: str, array: str, value: str) -> None:
+        w = self.w
+        w.line(f"{name} = new(Storage); {name}.array = {array}; {name}.value = {value}")
+        w.line(f"{name}.version = 0; {name}.maker = None")
+
+    def _wrap(self, t: str, storage: str, steps: tuple, array: str) -> None:
+        w, chain = self.w, "()"
         if steps:
             chain = w.bind("steps", steps)
-            view = f"view_array({array}, {chain})"
-        w.line(f"{t} = new(Tensor); {t}._storage = {s}; {t}._steps = {chain}")
-        w.line(f"{t}._array = {view}; {t}._value = None; {t}._seen = -1")
+            array = f"view_array({array}, {chain})"
+        w.line(f"{t} = new(Tensor); {t}._storage = {storage}; {t}._steps = {chain}")
+        w.line(f"{t}._array = {array}; {t}._value = None; {t}._seen = -1")
         w.line(f"{t}._grad = None")
 
     def _commit(self, path: Path, outputs: list[str], donated: bool) -> None:
         w, first = self.w, len(path.fresh)
-        live = set(path.border.live + path.border.used) if path.border else ()
+        live = (*path.border.live, *path.border.used) if path.border else ()
         for source, _ in path.writes:
             if source.kind == "arg":  # our own name for it would count as a holder
                 w.line(f"x{source.at}_ = None")
         names = []
         for n, (source, root) in enumerate(path.writes):
             t = self.at(source)
-            names.append(f"exchange({t}, {outputs[first + n]}, {root})")
-            if first + n in live:
-                names[-1] = f"exchange({t}, {outputs[first + n]}, {root}, h_[{first + n}])"
+            value = f", h_[{first + n}]" if first + n in live else ""
+            names.append(f"exchange({t}, {outputs[first + n]}, {root}{value})")
         if donated:
             w.line(f"{self.pool}.append([{', '.join(names)}])")
         else:
@@ -341,7 +342,8 @@ def _place(w: Writer, container: Any, key: Any, value: Any) -> str:
     c, v = w.bind("c", container), w.literal(value)
     if hasattr(container, "cell_contents"):
         return f"{c}.cell_contents is not {v}"
-    return f"{c}.get({w.literal(key)}) is not {v}"
+    missing = f", {w.bind('missing', MISSING)}" if value is MISSING else ""
+    return f"{c}.get({w.literal(key)}{missing}) is not {v}"
 
 
 def _literal(w: Writer, spec: Any, leaves: list[str]) -> str:

@@ -44,9 +44,10 @@ class Jitted:
         self._suspects: list[Pins] = []
         self._report = Report(self._name)
         self._lock = threading.RLock()
+        self.disabled = _DISABLED
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.recorder is not None or _disabled():
+        if state.recorder is not None or self.disabled:
             return self.__wrapped__(*args, **kwargs)
         for entry in self._entries:
             result = entry.call(args, kwargs)
@@ -64,13 +65,16 @@ class Jitted:
 
     # -- recording
 
+    def _shapes(self, args: tuple, kwargs: dict) -> dict:
+        return symbolic_shapes(self.__wrapped__, args, kwargs, self._dynamic)
+
     def _record(self, args: tuple, kwargs: dict, entry: Optional[Entry]) -> Any:
         with self._lock:
             return self._record_locked(args, kwargs, entry)
 
     def _record_locked(self, args: tuple, kwargs: dict, entry: Optional[Entry]) -> Any:
         leaves, spec = flatten((args, kwargs))
-        shapes = symbolic_shapes(self.__wrapped__, args, kwargs, self._dynamic)
+        shapes = self._shapes(args, kwargs)
         kinds = kinds_of(leaves, shapes)
         grad, before = state.grad, epoch.value
         held = [pins for pins in self._suspects if pins.hold()]
@@ -130,7 +134,7 @@ class Jitted:
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for these arguments, not run: `.graph` and `.source`."""
-        shapes = symbolic_shapes(self.__wrapped__, args, kwargs, self._dynamic)
+        shapes = self._shapes(args, kwargs)
         return lower(self._name, self.__wrapped__, args, kwargs, shapes)
 
     def explain(self, *args: Any, **kwargs: Any) -> str:
@@ -163,10 +167,6 @@ def _check_pure(recording: Recording, before: int) -> None:
         raise NotKept(listener.opaque)
     if epoch.value != before:
         raise NotKept("it changed a module, an optimizer or a setting on the way")
-
-
-def _disabled() -> bool:
-    return _DISABLED
 
 
 _DISABLED = os.environ.get("TRACEFUSE_DISABLE_JIT", "") not in ("", "0")

@@ -7,6 +7,7 @@ first all numbers, then, with nothing left that can fail, the writes.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -135,20 +136,25 @@ def _write_back(storage: Storage, shadow: Any, array: np.ndarray) -> None:
 
 
 def record(
-    name: str, fn: Callable, args: tuple, kwargs: dict, shapes: Optional[dict] = None
+    name: str,
+    fn: Callable,
+    args: tuple,
+    kwargs: dict,
+    shapes: Optional[dict] = None,
+    listen: bool = True,
 ) -> Recording:
     """Run `fn` while recording, settle what it did, and return the recording.
 
     What the user's Python raises passes through, after the writes that came before
     it were committed. When anything of ours fails, everything is as before.
     """
-    rec = Recorder(name, run)
-    rec.shapes.update(shapes or {})
     listener = Listener()
+    rec = Recorder(name, listener.deaf_to(run) if listen else run)
+    rec.shapes.update(shapes or {})
     before, watcher = state.recorder, guess.watcher
     try:
         state.recorder, guess.watcher = rec, rec.size_guess
-        with listener:
+        with listener if listen else contextlib.nullcontext():
             result = fn(*args, **kwargs)
     except (TraceError, MemoryError):
         rec.undo()

@@ -152,6 +152,6 @@ def _same_input(a: tuple, b: tuple) -> bool:
     """Whether two descriptions name the same place (objects by identity)."""
     if a[0] != b[0] or a[2] != b[2]:
         return False
-    if a[0] in ("tensor", "root"):
+    if a[0] in ("tensor", "root", "place"):
         return a[1] == b[1]
     return a[1] is b[1]

@@ -1,1 +1,62 @@
-"""tracefuse: fused kernels from PyTorch-style Python."""
+"""tracefuse: PyTorch-style Python, recorded once, fused and compiled.
+
+    import tracefuse as torch
+
+What is public is what stands here; each line names where it lives.
+"""
+
+from tracefuse.api.arithmetic import *
+from tracefuse.api.attributes import *
+from tracefuse.api.bounds import *
+from tracefuse.api.combine import *
+from tracefuse.api.comparison import *
+from tracefuse.api.creation import *
+from tracefuse.api.device import *
+from tracefuse.api.dtypes import *
+from tracefuse.api.einsum import *
+from tracefuse.api.extrema import *
+from tracefuse.api.fill import *
+from tracefuse.api.gathering import *
+from tracefuse.api.generator import *
+from tracefuse.api.grad_fn import *
+from tracefuse.api.grids import *
+from tracefuse.api.indexing import *
+from tracefuse.api.inplace import *
+from tracefuse.api.interop import *
+from tracefuse.api.joining import *
+from tracefuse.api.legacy import *
+from tracefuse.api.linalg import *
+from tracefuse.api.middle import *
+from tracefuse.api.moments import *
+from tracefuse.api.norms import *
+from tracefuse.api.parts import *
+from tracefuse.api.pointwise import *
+from tracefuse.api.printing import *
+from tracefuse.api.products import *
+from tracefuse.api.random import *
+from tracefuse.api.reductions import *
+from tracefuse.api.repeating import *
+from tracefuse.api.scans import *
+from tracefuse.api.scattering import *
+from tracefuse.api.searching import *
+from tracefuse.api.shapes import *
+from tracefuse.api.sorting import *
+from tracefuse.api.tensor import *
+from tracefuse.api.transforms import *
+from tracefuse.api.triangles import *
+from tracefuse.api.trigonometry import *
+from tracefuse.api.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from tracefuse.api.version import __version__ as __version__
+from tracefuse.tracer.errors import *
+from tracefuse.tracer.sizes import Dim as Dim
+from tracefuse import autograd as autograd
+from tracefuse import jit as jit
+from tracefuse import nn as nn
+from tracefuse import optim as optim
+from tracefuse import utils as utils

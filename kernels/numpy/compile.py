@@ -18,6 +18,7 @@ from typing import Any, Callable, Hashable, NamedTuple, Optional, Sequence
 
 from ...tracer.graph import Graph
 from ...tracer.structure import graph_key
+from ...tracer.where import generated
 from .cache import keep
 from .names import namespace
 from .program import Program
@@ -103,6 +104,7 @@ def load(name: str, source: str, path: Optional[str]) -> Callable[..., tuple]:
     """The function of a source text; tracebacks show its lines."""
     file = path or f"<tracefuse {name} {hash(source) & 0xFFFFFFFF:x}>"
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    generated.add(file)
     scope = namespace()
     exec(builtins.compile(source, file, "exec"), scope)
     return scope[name]

@@ -10,11 +10,13 @@ from ...tracer.ops import OPS
 from ...tracer.types import HALVES, DType, float32
 from ..axes import elements, key
 from ..fusion import ARG, Region
-from .block import Block, Finished, dtype_text, shape_text, size_text
+from .block import Block
+from .memory import Finished, finish
 from .pointwise import statements
 from .program import Program
+from .spelling import dtype_text, shape_text, size_text, unpacked
 from .straight import REDUCERS
-from .tiles import PARTS, THREADED, Operand, Tiling, groups, tiling
+from .tiles import FINE_PARTS, PARTS, THREADED, Operand, Tiling, groups, tiling
 
 __all__ = ["loop"]
 
@@ -90,12 +92,29 @@ class _Loop:
         sizes = tuple(_product([shape[a] for a in group]) for group in self.groups)
         inner = self.region.inner
         whole = frozenset(k for k, g in enumerate(self.groups) if g[0] in inner)
-        itemsize = max(v.dtype.itemsize for v in self.region.nodes)
-        made = tiling(sizes, whole, itemsize)
+        made = tiling(sizes, whole, self.width())
         if isinstance(made.block, str):
             self.top.append(f"block = {made.block}")
             made.block = "block"
         return made
+
+    def width(self) -> int:
+        """Bytes an element takes in all arrays that are alive at once, at the most."""
+        nodes, outputs = self.region.nodes, {v.id for v in self.region.outputs}
+        last = {a.id: i for i, v in enumerate(nodes) for a in self.sources(v)}
+        size = {s.id: s.dtype.itemsize for _, _, s, _ in self.reads}
+        size.update((v.id, v.dtype.itemsize) for v in nodes)
+        fixed = sum(size[k] for k in {s.id for _, _, s, _ in self.reads} | outputs)
+        live = most = 0
+        for i, v in enumerate(nodes):
+            dying = {a.id for a in self.sources(v) if last[a.id] == i}
+            live -= sum(size[k] for k in dying & self.own - outputs)
+            live += size[v.id] if v.id not in outputs and v.id in last else 0
+            most = max(most, live)
+        return fixed + most
+
+    def sources(self, v: Value) -> list[Value]:
+        return [self.p.plan.views[a.id].source for a in v.args]
 
     def frame_axes(self, axes: frozenset) -> frozenset:
         """Axes of the merged frame for axes of the space."""
@@ -156,13 +175,12 @@ class _Loop:
         axes = self.axes_of[v.id]
         if not any(v is out for out in self.region.outputs):
             return self.block.array(self.tiling.tile(axes), v.dtype)
-        name = self.result(v, axes)
+        name, tile = self.result(v, axes), self.tiling.tile(axes)
         index = self.tiling.index(axes)
         if not index:
-            return name
-        tile = name.replace("y", "b")
-        self.block.write(f"{tile} = {name}{index}")
-        return tile
+            return self.block.output(name, tile, v.dtype)
+        made = f"{name}{index}"
+        return self.block.output(name.replace("y", "b"), tile, v.dtype, made)
 
     # -- nodes
 
@@ -175,8 +193,22 @@ class _Loop:
         self.texts[v.id] = out = self.target(v)
         statements(v, args, out, self.block.write)
 
+    def load_whole(self, v: Value) -> str:
+        """The tile of a reduction's argument, stretched where it is broadcast."""
+        a = v.args[0]
+        x = self.load(v, a)
+        read = self.region.reads[v.id]
+        source, axes = self.p.plan.views[a.id]
+        have = (read[j] for j, n in enumerate(axes) if n is not None)
+        if _axes(tuple(have)) == _axes(read) and not self.splat(source):
+            return x
+        tile = self.tiling.tile(self.frame_axes(_axes(read)))
+        full = self.block.array(tile, v.args[0].dtype)
+        self.block.write(f"copyto({full}, {x})")
+        return full
+
     def reduce(self, v: Value) -> None:
-        x = self.load(v, v.args[0])
+        x = self.load_whole(v)
         over = sorted(self.frame_axes(self.over(v)))
         out = self.texts[v.id] = self.target(v)
         if not over:
@@ -218,7 +250,7 @@ class _Loop:
     def late(self, v: Value) -> None:
         """Gather a reduction over parts: each has a total, combined in order."""
         t, ufunc = self.tiling, REDUCERS[v.op]
-        x = self.load(v, v.args[0])
+        x = self.load_whole(v)
         axes = self.axes_of[v.id]
         dtype = float32 if v.dtype in HALVES else v.dtype
         k = len(self.late_parts)
@@ -263,7 +295,7 @@ class _Loop:
         for v in self.region.nodes:
             self.node(v)
         self.p.at(self.region.nodes[0])
-        finished = self.block.finish(hoist=True)
+        finished = finish(self.block, hoist=True)
         symbols = self.symbols(finished)
         body = self.body(finished)
         name = self.p.kernel(self.region, self.params + symbols, body, finished)
@@ -282,7 +314,7 @@ class _Loop:
         names = [name for name, _ in finished.views]
         inside = []
         if names:
-            inside += ["ws = POOL.pop() if POOL else NEW()", f"{_tuple(names)} = ws"]
+            inside += ["ws = POOL.pop() if POOL else NEW()", f"{unpacked(names)} = ws"]
         own = "w" if t.ragged else ""
         inside += [own + line for line in finished.allocs]
         inside += [*self.ahead, *self.header(finished)]
@@ -300,11 +332,13 @@ class _Loop:
             n = t.sizes[a]
             static = type(tiles) is int and type(n) is int
             tiles = tiles * n if static else f"{size_text(n)} * ({tiles})"
-        threaded = elements(t.sizes) >= THREADED
-        parts = PARTS if threaded or not t.static else 1
+        threaded = elements(t.sizes) >= THREADED or not t.static
+        parts = (PARTS if self.late_parts else FINE_PARTS) if threaded else 1
         if type(tiles) is int:
             each = max(1, -(-tiles // parts))
-            return [f"tiles, each, count = {tiles}, {each}, {max(1, -(-tiles // each))}"]
+            return [
+                f"tiles, each, count = {tiles}, {each}, {max(1, -(-tiles // each))}"
+            ]
         return [
             f"tiles = {tiles}",
             f"each = max(1, -(-tiles // {parts}))",
@@ -340,10 +374,13 @@ class _Loop:
         at = t.position(t.cut)
         cut = "[" + ":, " * at + ":j - i]"
         dynamic = [line.split(" = ")[0] for line in finished.allocs] if t.ragged else []
-        lines = [f"{_tuple(names)} = ws"] if names else []
+        lines = [f"{unpacked(names)} = ws"] if names else []
         if names:
             short = [f"{n}{cut}" for n in names]
-            lines += [f"if j - i < {t.block}:", f"    {_tuple(names)} = {_tuple(short)}"]
+            lines += [
+                f"if j - i < {t.block}:",
+                f"    {unpacked(names)} = {unpacked(short)}",
+            ]
         return lines + [self.renew(name, cut) for name in dynamic]
 
     def renew(self, name: str, cut: str) -> str:
@@ -368,7 +405,3 @@ def _product(sizes: list):
     for n in sizes:
         count = count * n
     return count
-
-
-def _tuple(names: list[str]) -> str:
-    return ", ".join(names) + ("," if len(names) == 1 else "")

@@ -58,7 +58,7 @@ def fold_into(out: Array, x: Array, stride: tuple, dilation: tuple) -> None:
 def pool_into(
     ufunc: np.ufunc, out: Array, x: Array, size: tuple, stride: tuple, dilation: tuple
 ) -> None:
-    """Combine every window of `x` by `ufunc`: shifted slices, no window is ever made."""
+    """Combine every window of `x` by `ufunc`: shifted slices, no window is made."""
     counts = out.shape[out.ndim - len(size) :]
     first = True
     for offset in np.ndindex(*size):

@@ -11,8 +11,8 @@ from typing import Callable
 from ...tracer.graph import Value
 from ...tracer.types import HALVES, float32
 from ..axes import is_one, key
-from .block import dtype_text, shape_text, size_text
 from .program import Program, Stored, seen_shape
+from .spelling import dtype_text, number_text, shape_text, size_text
 from .straight import REDUCERS, reduce_whole
 
 __all__ = ["EMITTERS"]
@@ -118,7 +118,9 @@ def _scatter(p: Program, v: Value) -> None:
     x, index, u = (p.array(a) for a in v.args)
     out = p.target(v)
     p.write(f"copyto({out}, {x})", elementwise=True)
-    p.write(f"scatter_into({out}, {index}, {u}, {v.attrs['batch']}, {v.attrs['mode']!r})")
+    p.write(
+        f"scatter_into({out}, {index}, {u}, {v.attrs['batch']}, {v.attrs['mode']!r})"
+    )
 
 
 # -- movement that writes
@@ -148,16 +150,6 @@ def _pad(p: Program, v: Value) -> None:
     x = p.array(v.args[0])
     value = number_text(v.attrs["value"])
     p.write(f"pad_into({p.target(v)}, {x}, {pads}, {value})")
-
-
-def number_text(value: object) -> str:
-    """A Python number as source, infinities and NaN included."""
-    if isinstance(value, float) and (value != value or value in (_INF, -_INF)):
-        return f"float({str(value)!r})"
-    return repr(value)
-
-
-_INF = float("inf")
 
 
 def _fold(p: Program, v: Value) -> None:

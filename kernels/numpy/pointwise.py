@@ -49,15 +49,22 @@ _SILENT = frozenset("neg abs floor round maximum minimum eq ne lt le where".spli
 Write = Callable[..., None]
 
 
-def statements(v: Value, args: list[str], out: str, write: Write) -> None:
-    """Write the statements that put `v` of `args` into `out`."""
+def statements(
+    v: Value, args: list[str], out: str, write: Write, allocate: bool = False
+) -> None:
+    """Write the statements that put `v` of `args` into `out`.
+
+    `allocate` says that a ufunc may make that array itself, if it is the first to
+    write it.
+    """
     name = UFUNCS.get(v.op)
-    if name in _BY_NAME:
-        write(f"{name}({', '.join(args)}, out={out})", elementwise=True)
-    elif name is not None:
-        write(f"{name}({', '.join(args)}, {out})", elementwise=True)
-    else:
+    if name is None:
         _OTHERS[v.op](v, args, out, write)
+        return
+    given = ", ".join(args)
+    by_name = "out=" if name in _BY_NAME else ""
+    direct = f"{name}({given})" if allocate else ""
+    write(f"{name}({given}, {by_name}{out})", elementwise=True, direct=direct)
 
 
 def _where(v: Value, args: list[str], out: str, write: Write) -> None:
@@ -82,6 +89,8 @@ _OTHERS = {"where": _where, "cast": _cast, "erf": _special, "erfinv": _special}
 
 def is_loud(v: Value) -> bool:
     """Whether NumPy may warn while it computes `v`."""
+    if v.op in ("idiv", "rem"):
+        return True  # integers may be divided by zero
     floating = v.dtype.is_floating_point or any(
         a.dtype.is_floating_point for a in v.args
     )

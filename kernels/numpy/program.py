@@ -1,16 +1,17 @@
-"""The function of a whole graph: where every value is stored, statement by statement."""
+"""The function of a whole graph: its statements, and where every value is stored."""
 
 from __future__ import annotations
 
-import keyword
-import re
 from typing import Optional, Sequence
 
 from ...tracer.graph import Graph, Value
-from ..axes import is_one, key
+from ..axes import elements, is_one, key
 from ..fusion import Plan, Region
-from .block import Block, Finished, dtype_text, shape_text
+from .block import Block
+from .fresh import LARGE
+from .memory import Finished
 from .pointwise import is_loud
+from .spelling import dtype_text, identifier, shape_text
 
 __all__ = ["Program", "Stored"]
 
@@ -79,9 +80,9 @@ class Program:
 
     # -- statements
 
-    def write(self, text: str, elementwise: bool = False) -> None:
-        """Append a statement, with the user's line where that is a new one."""
-        self.block.write(text, elementwise)
+    def write(self, text: str, elementwise: bool = False, direct: str = "") -> None:
+        """Append a statement."""
+        self.block.write(text, elementwise, direct)
 
     def at(self, v: Value) -> None:
         """Statements from here on stand for the line that made `v`."""
@@ -130,14 +131,15 @@ class Program:
 
     def result(self, k: int) -> str:
         """The array of output `k`: the caller's buffer, or a fresh one."""
-        name = self.results.get(k)
-        if name is None:
-            out = self.graph.outputs[k]
-            name = self.results[k] = self.donated.get(k, f"r{k}")
+        ref = self.results.get(k)
+        if ref is None:
+            v = self.graph.outputs[k]
+            name, made = self.donated.get(k, f"r{k}"), ""
             if k not in self.donated:
-                shape, dtype = shape_text(out.shape), dtype_text(out.dtype)
-                self.block.write(f"{name} = empty({shape}, {dtype})")
-        return name
+                maker = "empty" if nbytes(v) < LARGE else "fresh"
+                made = f"{maker}({shape_text(v.shape)}, {dtype_text(v.dtype)})"
+            ref = self.results[k] = self.block.output(name, v.shape, v.dtype, made)
+        return ref
 
     def target(self, v: Value) -> str:
         """Where `v` is to be written: its output, or scratch."""
@@ -154,20 +156,18 @@ class Program:
 
     def own(self, v: Value, made: str) -> None:
         """Store the fresh contiguous array that expression `made` gives as `v`."""
-        claim = self.claims.get(v.id)
-        if claim is not None and claim[0] not in self.donated:
-            k, out = claim
-            if key(out.shape) == key(v.shape) and k not in self.results:
-                name = self.results[k] = f"r{k}"
-                self.block.write(f"{name} = {made}")
-                self.stored[v.id] = Stored(name, v.shape)
-                return
-        if claim is not None:
-            self.block.write(f"copyto({self.target(v)}, {made})")
+        k, out = self.claims.get(v.id, (-1, v))
+        if k in self.donated or key(out.shape) != key(v.shape):
+            self.write(f"copyto({self.target(v)}, {made})")
             return
-        self.local += 1
-        self.block.write(f"v{self.local} = {made}")
-        self.stored[v.id] = Stored(f"v{self.local}", v.shape)
+        if k < 0:
+            self.local += 1
+            text = f"v{self.local}"
+        else:
+            text = self.block.output(f"r{k}", v.shape, v.dtype)
+            self.results[k] = text
+        self.write(f"{text} = {made}")
+        self.stored[v.id] = Stored(text, v.shape)
 
     # -- reading
 
@@ -272,18 +272,16 @@ class Program:
 
     def returns(self) -> list[str]:
         """Copy what outputs still lack; their names in order."""
+        claimed = {k for k, _ in self.claims.values()}
         for k, out in enumerate(self.graph.outputs):
-            mine = any(claim[0] == k for claim in self.claims.values())
-            if not mine:
-                name = self.result(k)
-                self.write(f"copy_into({name}, {self.array(out)})")
-        return [self.results[k] for k in range(len(self.graph.outputs))]
+            if k not in claimed:
+                self.write(f"copy_into({self.result(k)}, {self.array(out)})")
+        return [self.donated.get(k, f"r{k}") for k in range(len(self.graph.outputs))]
 
 
-def identifier(name: str) -> str:
-    """`name` as a Python identifier."""
-    text = re.sub(r"\W", "_", name).strip("_") or "graph"
-    return text if not text[0].isdigit() and not keyword.iskeyword(text) else f"_{text}"
+def nbytes(v: Value) -> int:
+    """How much memory `v` takes, going by the example where sizes are symbolic."""
+    return elements(v.shape) * v.dtype.itemsize
 
 
 def key_size(v: Value) -> tuple:

@@ -10,15 +10,19 @@ from ...tracer.meaning import windows
 from ...tracer.special import erf, erf_into, erfinv
 from ...tracer.types import DTYPES
 from .floats import floats, quiet
+from .fresh import fresh
 from .movement import copy_into, fold_into, pad_into, pool_into
 from .rows import scatter_into, take_into
 from .threads import parallel
 
+# fmt: off
 __all__ = [
-    *("after", "arena", "argsort_into_new", "copy_into", "erf_tile", "erfinv_tile", "floats"),
-    *("erf_half", "erfinv_half", "fold_into", "highest", "lowest", "pad_into", "parallel", "pool_into", "quiet", "random_words", "scatter_into"),
-    *("take_into", "view", "windows"),
+    "after", "arena", "argsort_into_new", "copy_into", "erf_half", "erf_tile",
+    "erfinv_half", "erfinv_tile", "floats", "fold_into", "fresh", "highest", "lowest",
+    "pad_into", "parallel", "pool_into", "quiet", "random_words", "scatter_into",
+    "take_into", "view", "windows",
 ]
+# fmt: on
 
 globals().update(
     {"bool_" if n == "bool" else n: t.np for n, t in DTYPES.items()},
@@ -69,8 +73,10 @@ def random_words(state: Array, shape: tuple, skip: int) -> Array:
 
 def erf_tile(x: Array, out: Array) -> None:
     """erf of float32 or float64 arrays of one shape, one tile."""
-    scratch = np.empty((2, *x.shape), x.dtype)
-    erf_into(x, out, scratch)
+    if x.ndim:
+        erf_into(x, out, np.empty((2, *x.shape), x.dtype))
+    else:
+        np.copyto(out, erf(x))
 
 
 def erfinv_tile(x: Array, out: Array) -> None:

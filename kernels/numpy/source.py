@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from ...tracer.graph import Graph
-from ...tracer.ops import OPS
 from ...tracer.sizes import Dim
 from ..fusion import Region, plan
-from .block import Finished, dtype_text, size_text, symbol
 from .loops import loop
-from .names import NAMES, header
-from .opaque import EMITTERS, number_text
-from .program import Kernel, Program, identifier
+from .memory import Finished, finish
+from .names import header
+from .opaque import EMITTERS
+from .program import Kernel, Program
+from .spelling import (
+    dtype_text,
+    identifier,
+    number_text,
+    size_text,
+    symbol,
+    unpacked,
+)
 from .straight import straight
 
 __all__ = ["generate"]
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_LOCAL = re.compile(r"(s|sd|r|v|c|out)\d+$|(ws|pool|new|floats|quiet|token|bool_)$")
 
 
 def generate(graph: Graph, donated: tuple) -> tuple[str, Program]:
@@ -30,7 +35,7 @@ def generate(graph: Graph, donated: tuple) -> tuple[str, Program]:
     for region in p.plan.regions:
         emit(p, region)
     results = p.returns()
-    finished = p.block.finish()
+    finished = finish(p.block)
     lines = function(p, names, finished, results)
     return module(p, finished, lines), p
 
@@ -61,8 +66,6 @@ def input_names(graph: Graph, taken: set[str]) -> list[str]:
     names = []
     for k, v in enumerate(graph.inputs):
         name = identifier(str(v.attrs.get("name", f"x{k}")))
-        if name in NAMES or _LOCAL.match(name):
-            name += "_"
         while name in taken:
             name += f"_{k}"
         taken.add(name)
@@ -76,7 +79,7 @@ def function(p: Program, names: list, finished: Finished, results: list) -> list
     body = sizes(p, names) + firm_inputs(p, names)
     views = [name for name, _ in finished.views]
     if views:
-        body += ["ws = pool.pop() if pool else new()", f"{unpack(views)} = ws"]
+        body += ["ws = pool.pop() if pool else new()", f"{unpacked(views)} = ws"]
     lines = finished.lines
     if p.loud:
         lines = ["token = floats.set(quiet)", "try:"]
@@ -88,11 +91,6 @@ def function(p: Program, names: list, finished: Finished, results: list) -> list
     body.append(f"return ({''.join(f'{r}, ' for r in results).strip()})")
     head = f"def {p.graph_name}({', '.join(params)}):"
     return [head, *("    " + line for line in body)]
-
-
-def unpack(names: list[str]) -> str:
-    """Names as the left side of an assignment from a tuple."""
-    return ", ".join(names) + ("," if len(names) == 1 else "")
 
 
 def sizes(p: Program, names: list[str]) -> list[str]:
@@ -166,11 +164,3 @@ def summary(region: Region) -> str:
     shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
     shape = ", ".join(map(str, region.shape))
     return f"over [{shape}]: {shown}"
-
-
-def kinds(graph: Graph) -> dict[str, Any]:
-    """How many nodes of each kind there are."""
-    count: dict[str, Any] = {}
-    for v in graph.nodes():
-        count[OPS[v.op].kind] = count.get(OPS[v.op].kind, 0) + 1
-    return count

@@ -5,11 +5,10 @@ from __future__ import annotations
 from ...tracer.graph import Value
 from ...tracer.ops import OPS
 from ...tracer.types import HALVES, float32
-from ..axes import key
 from ..fusion import Region
-from .block import dtype_text, shape_text
-from .pointwise import UFUNCS, statements
+from .pointwise import statements
 from .program import Program
+from .spelling import dtype_text, shape_text
 
 __all__ = ["straight", "REDUCERS"]
 
@@ -22,24 +21,20 @@ def straight(p: Program, region: Region) -> None:
         p.at(v)
         if OPS[v.op].kind == "reduce":
             reduce_whole(p, v)
-        elif not direct(p, v):
+        else:
             args = [p.operand(a) for a in v.args]
-            statements(v, args, p.target(v), p.write)
+            statements(v, args, p.target(v), p.write, may_allocate(p, v))
 
 
-def direct(p: Program, v: Value) -> bool:
-    """A result that a ufunc may allocate itself: cheaper than `empty` and `out`."""
-    claim = p.claims.get(v.id)
-    if claim is None or v.op not in UFUNCS or not v.shape or claim[0] in p.donated:
+def may_allocate(p: Program, v: Value) -> bool:
+    """Whether a ufunc that is given no `out` makes the right array by itself.
+
+    That is cheaper than `empty` and `out`; but operands of other strides would give a
+    result of other strides, and operands without axes a scalar.
+    """
+    if not v.shape or not all(map(p.is_plain, v.args)):
         return False
-    k, out = claim
-    if key(out.shape) != key(v.shape) or k in p.results:
-        return False
-    if not any(p.is_solid(a) for a in v.args) or not all(map(p.is_plain, v.args)):
-        return False
-    args = ", ".join(p.operand(a) for a in v.args)
-    p.own(v, f"{UFUNCS[v.op]}({args})")
-    return True
+    return any(p.is_solid(a) for a in v.args)
 
 
 def reduce_whole(p: Program, v: Value) -> None:

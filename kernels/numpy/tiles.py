@@ -12,16 +12,19 @@ from typing import Iterable, NamedTuple, Optional
 
 from ...tracer.sizes import Int, numel
 from ..axes import elements
-from .block import size_text
+from .spelling import size_text
 
 __all__ = ["Tiling", "groups", "tiling"]
 
-# Elements of one operand in a tile: 128 KiB of float32, so that a few fit in L2.
-TILE = 32768
+# The arrays of a tile fill this much of the L2 cache together. Large tiles cost fewer
+# calls, and threads meet at the GIL less often.
+CACHE = 1 << 20
+LEAST, MOST = 8192, 131072  # elements of one array in a tile
 # Handing work to a thread costs more than all of a smaller space.
 THREADED = 100_000
-# Parts that a threaded loop is divided in, whatever the number of threads.
-PARTS = 16
+# Parts that a threaded loop is divided in, whatever the number of threads: few where
+# each has totals of its own, else enough that all threads end together.
+PARTS, FINE_PARTS = 16, 64
 
 
 class Operand(NamedTuple):
@@ -119,9 +122,12 @@ def wrapped(size: object) -> str:
     return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
-def tiling(sizes: tuple, inner: frozenset, itemsize: int) -> Tiling:
-    """Choose the loop for a frame of these sizes; `inner` axes stay whole."""
-    tile = _tile_elements(sizes, itemsize)
+def tiling(sizes: tuple, inner: frozenset, width: int) -> Tiling:
+    """Choose the loop for a frame of these sizes; `inner` axes stay whole.
+
+    `width` is the bytes that one element takes in all arrays of a tile together.
+    """
+    tile = _tile_elements(sizes, width)
     whole, cut = set(inner), -1
     for a in reversed(range(len(sizes))):
         if a in whole:
@@ -139,11 +145,12 @@ def _first(sizes: tuple, inner: frozenset) -> Optional[int]:
     return next((a for a in range(len(sizes)) if a not in inner), None)
 
 
-def _tile_elements(sizes: tuple, itemsize: int) -> int:
-    tile = TILE * 4 // max(itemsize, 4)
+def _tile_elements(sizes: tuple, width: int) -> int:
+    fitting = 1 << (CACHE // width).bit_length() - 1
+    tile = max(LEAST, min(MOST, fitting))
     count = elements(sizes)
     if count >= THREADED:
-        tile = min(tile, max(8192, count // 8))
+        tile = min(tile, max(LEAST, count // 8))
     return tile
 
 

@@ -1,1 +1,3 @@
 """Gradients by hand: PyTorch's torch.autograd."""
+
+from tracefuse.api.autograd import *

@@ -1,0 +1,1 @@
+"""Programs: recordings that stand on their own, saved and loaded without source."""

@@ -1,0 +1,112 @@
+"""`jit.trace` and `jit.script`: from a function to a Program."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+from ...tracer.errors import TraceError
+from ...tracer.pytree import flatten
+from ..jit.jitted import Jitted
+from ..jit.path import NotKept, Path
+from ..jit.recording import Recording, record
+from ..jit.symbols import symbolic_shapes
+from ..jit.unpack import Kind, kinds_of
+from ..tensor import Tensor
+from .plan import State, plan_of
+from .program import Program
+
+__all__ = ["trace", "script", "Script"]
+
+
+def trace(
+    f: Callable, example_inputs: Any, dynamic_shapes: Optional[dict] = None
+) -> Program:
+    """Record `f` (a function or module) on example inputs: a Program.
+
+    `example_inputs` is a tuple of arguments (or one tensor). `dynamic_shapes` marks
+    sizes that may differ later: {"x": {0: Dim("batch")}}. TraceError names what cannot
+    be recorded faithfully (a clock, a Python random number, an array of NumPy's).
+
+    >>> import tracefuse
+    >>> twice = trace(lambda x: x + x, tracefuse.ones(3))
+    >>> twice(tracefuse.tensor([1.0, 2.0, 3.0]))
+    tensor([2., 4., 6.])
+    """
+    args = _as_tuple(example_inputs)
+    shapes = symbolic_shapes(f, args, {}, dynamic_shapes)
+    leaves, spec = flatten((args, {}))
+    kinds = _bare(kinds_of(leaves, shapes))
+    name = _name(f)
+    recording = record(name, f, args, {}, shapes)
+    state = State(f)
+    program = Program(name, kinds, spec, state.tensors)
+    try:
+        _check(recording)
+        program.add(plan_of(Path(recording, leaves), state))
+    except NotKept as why:
+        raise TraceError(f"{name} cannot be traced: {why}") from None
+    finally:
+        recording.forget()
+    return program
+
+
+def _as_tuple(example_inputs: Any) -> tuple:
+    if isinstance(example_inputs, Tensor):
+        return (example_inputs,)
+    if not isinstance(example_inputs, (tuple, list)):
+        given = type(example_inputs).__name__
+        raise TypeError(f"example_inputs is a tuple of arguments, not a {given}")
+    return tuple(example_inputs)
+
+
+def _name(f: Callable) -> str:
+    name = getattr(f, "__name__", type(f).__name__)
+    return name if name.isidentifier() else "program"
+
+
+def _check(recording: Recording) -> None:
+    why = recording.rec.volatile or recording.listener.opaque
+    if why:
+        raise NotKept(why)
+
+
+def _bare(kinds: list) -> list:
+    """A program takes any tensor of the right type, variable or not."""
+    return [
+        x._replace(type=Tensor, flows=False, leaf=False) if isinstance(x, Kind) else x
+        for x in kinds
+    ]
+
+
+class Script(Jitted):
+    """A jitted function whose recorded ways can be saved as one Program."""
+
+    def program(self) -> Program:
+        """All ways recorded so far. TraceError when it was never called."""
+        if not self._entries:
+            raise TraceError(
+                f"{self._name} has no recording to save: call it with an example first"
+            )
+        entry = self._entries[0]
+        state = State(self.__wrapped__)
+        program = Program(
+            self._name, _bare(entry.leaves), entry.spec, state.tensors
+        )
+        for path in entry.tree.paths:
+            program.add(plan_of(path, state))
+        return program
+
+    def save(self, path: Any) -> None:
+        """Write every way recorded so far to one file."""
+        self.program().save(path)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+
+def script(f: Callable) -> Script:
+    """An alias for PyTorch programs: `f` is recorded at its first calls.
+
+    Every way that Python takes is kept; `.save(path)` writes them as one Program.
+    """
+    return Script(f)

@@ -1,0 +1,3 @@
+"""Function transforms under PyTorch's torch.func."""
+
+from tracefuse.api.transforms import *
