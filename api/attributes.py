@@ -8,7 +8,6 @@ import numpy as np
 
 from ..tracer.errors import TraceError
 from ..tracer.record import state
-from ..tracer.storage import contiguous as in_order
 from ..tracer.storage import memory_steps
 from ..tracer.types import DTYPES, DType
 from .axes import axis
@@ -107,7 +106,7 @@ def _set_data(self: Tensor, new: Any) -> None:
         _overwrite(self, new)
         return
     marks = tuple(step for step in self._steps[-1:] if step[0] == "leaf")
-    hidden = (("stop_gradient", {}),) if new.requires_grad else ()
+    hidden: tuple = (("stop_gradient", {}),) if new.requires_grad else ()
     self._steps = (*memory_steps(new._steps), *hidden, *marks)
     self._storage, self._array, self._value = new._storage, new._array, None
     _forget(self)

@@ -81,7 +81,9 @@ def infer_size(shape: tuple, count: Int) -> tuple:
             "the unspecified dimension size -1 can be any value and is ambiguous"
         )
     if hole is not None or known != count:
-        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
+        raise RuntimeError(
+            f"shape '{list(shape)}' is invalid for input of size {count}"
+        )
     return shape
 
 

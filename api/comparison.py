@@ -212,6 +212,15 @@ def _where_method(self: Tensor, condition: Tensor, other: Operand) -> Tensor:
 
 
 Tensor.where = _where_method  # type: ignore[attr-defined]
-Tensor.__invert__ = bitwise_not  # type: ignore[attr-defined]
+def _invert(self: Tensor) -> Tensor:
+    if self.dtype.is_floating_point:
+        raise TypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type "
+            f"tensors, not {self.dtype}"
+        )
+    return bitwise_not(self)
+
+
+Tensor.__invert__ = _invert  # type: ignore[attr-defined]
 for _name in ("less", "less_equal", "greater", "greater_equal", "not_equal"):
     setattr(Tensor, _name, globals()[_name])

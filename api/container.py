@@ -12,7 +12,7 @@ import json
 import mmap
 import os
 from contextlib import contextmanager
-from typing import IO, Any, Iterable, Iterator, Mapping, Union
+from typing import IO, Any, Iterable, Iterator, Mapping, Optional, Union
 
 import numpy as np
 
@@ -21,7 +21,10 @@ from . import container_check as check
 from .atomic import replacing
 from .container_check import CODES, Entry
 
-__all__ = ["VERSION", "write", "read", "read_safetensors", "pack", "unpack"]
+__all__ = [
+    *("VERSION", "write", "read", "read_safetensors", "pack", "unpack"),
+    *("mapping", "naming", "unpack_safetensors"),
+]
 
 Path = Union[str, "os.PathLike[str]"]
 Contents = tuple[dict[str, np.ndarray], dict[str, str]]
@@ -32,6 +35,7 @@ OWN = ("sha256", "data_sha256", "format", "version")
 OPENING = b'{"__metadata__":{"sha256":"'
 BLANK = "0" * 64
 ALIGNMENT = 64
+SMALL = 1 << 24
 
 
 def write(
@@ -53,19 +57,20 @@ def write(
         pack(file, arrays, metadata)
 
 
-def read(path: Path, verify: bool = True) -> Contents:
+def read(path: Path, verify: Optional[bool] = True) -> Contents:
     """The arrays and the metadata that `write` stored at `path`.
 
     The arrays are views of a private mapping: opening copies nothing, and writing
     into them does not reach the file. The header, with all metadata, is always
-    checked against its digest; `verify` also reads and checks all of the data.
+    checked against its digest; `verify` also reads and checks all of the data
+    (None: of files up to 16 MB, where that takes milliseconds).
 
     Raises:
         OSError: there is no such file, or it cannot be read.
         FormatError: the file is truncated, altered, foreign, or too new.
     """
-    with _naming(path):
-        return unpack(_mapping(path), verify)
+    with naming(path):
+        return unpack(mapping(path), verify)
 
 
 def read_safetensors(path: Path) -> Contents:
@@ -78,11 +83,8 @@ def read_safetensors(path: Path) -> Contents:
         OSError: there is no such file, or it cannot be read.
         FormatError: it is not a well-formed safetensors file of dtypes known here.
     """
-    with _naming(path):
-        buffer = _mapping(path)
-        raw = check.header_of(buffer)
-        tensors, metadata = check.parse(raw)
-        return _views(buffer, 8 + len(raw), tensors), metadata
+    with naming(path):
+        return unpack_safetensors(mapping(path))
 
 
 def pack(
@@ -117,7 +119,7 @@ def pack(
     file.seek(end)
 
 
-def unpack(buffer: Any, verify: bool = True) -> Contents:
+def unpack(buffer: Any, verify: Optional[bool] = True) -> Contents:
     """What `pack` wrote, as views of `buffer` (bytes, bytearray or a mapping).
 
     Raises:
@@ -128,10 +130,21 @@ def unpack(buffer: Any, verify: bool = True) -> Contents:
     _check_seal(raw, metadata)
     start = 8 + len(raw)
     arrays = _views(buffer, start, tensors)
-    if verify:
+    if len(buffer) <= SMALL if verify is None else verify:
         found = hashlib.sha256(memoryview(buffer)[start:]).hexdigest()
         _check_digest("data", found, metadata["data_sha256"])
     return arrays, {k: v for k, v in metadata.items() if k not in OWN}
+
+
+def unpack_safetensors(buffer: Any) -> Contents:
+    """What a safetensors file of any program holds, as views of its bytes.
+
+    Raises:
+        FormatError: as `read_safetensors` does, without a path to name.
+    """
+    raw = check.header_of(buffer)
+    tensors, metadata = check.parse(raw)
+    return _views(buffer, 8 + len(raw), tensors), metadata
 
 
 def _views(buffer: Any, start: int, tensors: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -236,14 +249,15 @@ def _check_digest(what: str, found: str, expected: str) -> None:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file is said with its name."""
     try:
         yield
     except FormatError as error:
         raise FormatError(f"{os.fsdecode(path)}: {error}") from None
 
 
-def _mapping(path: Path) -> Any:
+def mapping(path: Path) -> Any:
     """The file's bytes, mapped copy-on-write."""
     # Asked before it is opened: opening a pipe would wait for its writer.
     if os.path.exists(path) and not os.path.isfile(path):

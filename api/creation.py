@@ -27,6 +27,7 @@ from .device import check_device
 from .dtypes import as_dtype
 from .fill import filled, finish
 from .joining import cat
+from .scalars import item
 from .shapes import reshape, reshaped
 from .steps import steps_to
 from .tensor import Tensor, fresh, method
@@ -58,9 +59,7 @@ def tensor(
     return finish(made, requires_grad)
 
 
-def as_tensor(
-    data: Any, dtype: Optional[DType] = None, device: Any = None
-) -> Tensor:
+def as_tensor(data: Any, dtype: Optional[DType] = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where it is a tensor or array that fits."""
     check_device(device)
     kind = None if dtype is None else as_dtype(dtype)
@@ -97,7 +96,7 @@ def _converted(data: Any, dtype: Optional[DType]) -> Tensor:
     kind = _common(leaves) if dtype is None else dtype
     if state.recorder is not None:
         return _recorded(leaves, shape, kind)
-    leaves = [x.item() if isinstance(x, Tensor) else x for x in leaves]
+    leaves = [item(x) if isinstance(x, Tensor) else x for x in leaves]
     return fresh(_array(leaves, kind).reshape(shape))
 
 
@@ -113,7 +112,8 @@ def _array(leaves: list, dtype: DType) -> np.ndarray:
     try:
         return np.array(leaves, dtype.np)
     except OverflowError:
-        raise RuntimeError(
+        error = ValueError if dtype is int64 else RuntimeError
+        raise error(
             f"value cannot be converted to type {dtype.name} without overflow"
         ) from None
 
@@ -122,14 +122,16 @@ def _array(leaves: list, dtype: DType) -> np.ndarray:
 
 
 def _is_sequence(x: Any) -> bool:
-    if isinstance(x, (Tensor, np.ndarray)):
+    if isinstance(x, Tensor):
+        return False
+    if isinstance(x, np.ndarray):
         return x.ndim > 0
     return hasattr(x, "__len__") and not isinstance(x, (str, bytes, dict, set))
 
 
 def _flatten(data: Any) -> tuple[list, tuple]:
     """(all numbers in order, shape); level by level, each of one length."""
-    level, shape = [data], []
+    level, shape = [data], []  # type: ignore[var-annotated]
     while level and _is_sequence(level[0]):
         lengths = {len(x) if _is_sequence(x) else None for x in level}
         size = len(level[0])
@@ -140,6 +142,10 @@ def _flatten(data: Any) -> tuple[list, tuple]:
     if not level:  # tensor([[], []]) is of size (2, 0)
         return [], tuple(shape)
     for x in level:
+        if isinstance(x, Tensor) and x.shape.numel() != 1:
+            raise ValueError(
+                "only one element tensors can be converted to Python scalars"
+            )
         if type(x) is list or type(x) is tuple:
             raise TypeError(f"'{type(x).__name__}' object cannot be read as a number")
     return level, tuple(shape)

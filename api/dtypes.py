@@ -18,15 +18,18 @@ from ..tracer.types import (
     int16,
     int32,
     int64,
-    promote_types,
     uint8,
     uint16,
     uint32,
     uint64,
 )
 from ..tracer.types import bool_ as bool
-from .defaults import defaults, get_default_dtype, set_default_dtype
-from .tensor import Tensor, result_type
+from ..tracer.types import promote_types as promote_types
+from .defaults import defaults
+from .defaults import get_default_dtype as get_default_dtype
+from .defaults import set_default_dtype as set_default_dtype
+from .tensor import Tensor
+from .tensor import result_type as result_type
 
 __all__ = [
     *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32"),
@@ -83,6 +86,9 @@ def can_cast(from_: DType, to: DType) -> builtins.bool:
     return from_.category <= to.category
 
 
+_float = builtins.float
+
+
 class finfo:
     """The limits of a floating-point type (default: the default dtype).
 
@@ -96,8 +102,9 @@ class finfo:
             raise TypeError(f"finfo() requires a floating point type, not {kind}")
         limits = ml_dtypes.finfo(kind.np)
         self.dtype, self.bits = kind.name, kind.itemsize * 8
-        for name in ("eps", "max", "min", "tiny", "smallest_normal", "resolution"):
-            setattr(self, name, builtins.float(getattr(limits, name)))
+        self.eps, self.resolution = _float(limits.eps), _float(limits.resolution)
+        self.min, self.max = _float(limits.min), _float(limits.max)
+        self.tiny = self.smallest_normal = _float(limits.smallest_normal)
 
     def __repr__(self) -> str:
         names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")

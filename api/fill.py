@@ -18,14 +18,16 @@ from ..tracer.sizes import Dim, Int
 from ..tracer.types import DType, float64, int64, weak_type
 from ..tracer.where import user_line
 from .axes import as_size, sizes
+from .composite import cast
 from .defaults import defaults
 from .device import check_device
 from .dtypes import as_dtype
-from .tensor import Tensor, apply, fresh, method, require_grad, wrap, write
+from .shapes import unsqueeze
+from .tensor import Tensor, fresh, method, require_grad, wrap, write
 
 __all__ = [
     *("zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like"),
-    *("empty_like", "arange", "linspace", "logspace", "eye"),
+    *("empty_like", "arange", "eye"),
 ]
 
 
@@ -92,7 +94,8 @@ def full(
         t = empty(shape, dtype=dtype or fill_value.dtype)
         write(t, fill_value)
     else:
-        t = filled(fill_value, shape, chosen(dtype, weak_type(fill_value, defaults.dtype)))
+        kind = chosen(dtype, weak_type(fill_value, defaults.dtype))
+        t = filled(fill_value, shape, kind)
     return finish(t, requires_grad, out)
 
 
@@ -199,14 +202,16 @@ def arange(
     check_device(device)
     if end is None:
         start, end = 0, start
-    start, end, step = (
-        n.item() if isinstance(n, (Tensor, np.generic)) else n for n in (start, end, step)
-    )
+    start, end, step = map(_number, (start, end, step))
     whole = all(isinstance(n, (int, Dim)) for n in (start, end, step))
     kind = chosen(dtype, int64 if whole else None)
     line = counted(_range_length(start, end, step, whole), int64 if whole else float64)
     line = _scaled(line, start, step)
-    return finish(_as(line, kind), requires_grad, out)
+    return finish(cast(line, kind), requires_grad, out)
+
+
+def _number(n: Any) -> Any:
+    return n.item() if isinstance(n, (Tensor, np.generic)) else n  # type: ignore
 
 
 def _scaled(line: Tensor, start: Any, step: Any) -> Tensor:
@@ -222,60 +227,6 @@ def _range_length(start: Any, end: Any, step: Any, whole: bool) -> Int:
     if whole:
         return -((start - end) // step)
     return math.ceil((end - start) / step)
-
-
-def _as(t: Tensor, dtype: DType) -> Tensor:
-    return t if t.dtype is dtype else apply("cast", t, dtype=dtype)
-
-
-def linspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    *,
-    dtype: Optional[DType] = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    out: Optional[Tensor] = None,
-) -> Tensor:
-    """`steps` numbers from `start` to `end`, both included, equally far apart.
-
-    >>> linspace(0, 1, 3)
-    tensor([0.0000, 0.5000, 1.0000])
-    """
-    check_device(device)
-    line = _spaced(start, end, as_size(steps, "steps"))
-    return finish(_as(line, chosen(dtype)), requires_grad, out)
-
-
-def _spaced(start: Any, end: Any, steps: Int) -> Tensor:
-    """In float64; counted from the nearer end, so that both ends come out exactly."""
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
-    i = counted(steps, float64)
-    if steps < 2:
-        return i + start
-    step = (end - start) / (steps - 1)
-    low, high = i * step + start, end - (i * -1 + (steps - 1)) * step
-    first_half = _as(i < steps / 2, float64)
-    return low * first_half + high * (1 - first_half)
-
-
-def logspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: Optional[DType] = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    out: Optional[Tensor] = None,
-) -> Tensor:
-    """`base` to the powers `linspace(start, end, steps)`."""
-    check_device(device)
-    line = float(base) ** _spaced(start, end, as_size(steps, "steps"))
-    return finish(_as(line, chosen(dtype)), requires_grad, out)
 
 
 def eye(
@@ -298,4 +249,6 @@ def eye(
         if as_size(count, name) < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {count}")
     rows, columns = counted(n), counted(n if m is None else m)
-    return finish(_as(rows[:, None] == columns, chosen(dtype)), requires_grad, out)
+    return finish(
+        cast(unsqueeze(rows, 1) == columns, chosen(dtype)), requires_grad, out
+    )

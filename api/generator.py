@@ -147,7 +147,10 @@ def set_rng_state(new_state: Tensor) -> None:
 @contextmanager
 def fork_rng(devices: Any = (), enabled: bool = True) -> Iterator[None]:
     """What is drawn inside does not move the default generator outside."""
-    before = default_generator._seed, default_generator.offset + _drawn(default_generator)
+    before = (
+        default_generator._seed,
+        default_generator.offset + _drawn(default_generator),
+    )
     try:
         yield
     finally:
@@ -159,7 +162,7 @@ def draw_bits(shape: tuple, generator: Optional[Generator]) -> Tensor:
     """Random words, uint32: the generator's next ones."""
     source = default_generator if generator is None else generator
     rec = state.recorder
-    count = numel(shape)
+    count: Any = numel(shape)
     if rec is None:
         words = random_bits(source._seed, source.offset, count)
         source.offset += blocks(count)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ..tracer.types import DType, int64
+from .composite import cast
 from .device import check_device
 from .fill import chosen, counted, filled
 from .joining import cat, stack
 from .shapes import expand, reshape, reshaped
 from .tensor import Tensor
-from .composite import cast
 
 __all__ = ["meshgrid", "cartesian_prod", "tril_indices", "triu_indices"]
 
@@ -68,7 +68,12 @@ def _triangle(row: int, col: int, spans: list, dtype: DType) -> Tensor:
 
 
 def tril_indices(
-    row: int, col: int, offset: int = 0, *, dtype: Optional[DType] = None, device: Any = None
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Optional[DType] = None,
+    device: Any = None,
 ) -> Tensor:
     """Where the lower triangle of a [row, col] matrix lies: int64[2, count].
 
@@ -82,7 +87,12 @@ def tril_indices(
 
 
 def triu_indices(
-    row: int, col: int, offset: int = 0, *, dtype: Optional[DType] = None, device: Any = None
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Optional[DType] = None,
+    device: Any = None,
 ) -> Tensor:
     """Where the upper triangle of a [row, col] matrix lies: int64[2, count]."""
     check_device(device)

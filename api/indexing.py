@@ -8,7 +8,7 @@ The rules are PyTorch's, which are NumPy's but for negative steps.
 from __future__ import annotations
 
 import operator
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from .creation import tensor
 from .dtypes import LEGACY
 from .fill import filled
 from .parts import dropped, sliced
-from .picking import Pick, pick, put
+from .picking import pick, put
+from .plain_picks import Pick
 from .shapes import reshaped, unsqueeze
 from .tensor import Tensor, method, write
 
@@ -49,8 +50,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         write(t, _fitted(value, t.ndim))
 
 
-Tensor.__getitem__ = _getitem  # type: ignore[attr-defined]
-Tensor.__setitem__ = _setitem  # type: ignore[attr-defined]
+Tensor.__getitem__ = _getitem  # type: ignore
+Tensor.__setitem__ = _setitem  # type: ignore
 
 
 def _assignable(t: Tensor, value: Any) -> Any:
@@ -93,7 +94,7 @@ def index_put(
 
 def resolve(self: Tensor, index: Any) -> tuple[Tensor, list]:
     """The view that the plain part of an index makes, and what is left to pick."""
-    given = index if type(index) is tuple else (index,)
+    given = index if type(index) is tuple else _as_items(index)
     items = [i if type(i) in _PLAIN else _classify(i) for i in given]
     items = _spread_ellipsis(items, self.ndim)
     t, at, real, picks = self, 0, 0, []
@@ -114,6 +115,15 @@ def resolve(self: Tensor, index: Any) -> tuple[Tensor, list]:
     return t, picks
 
 
+def _as_items(index: Any) -> tuple:
+    """A list that holds more than numbers is read as a tuple, as in PyTorch."""
+    if type(index) is list and len(index) < 32:
+        if any(i is None or isinstance(i, _NESTED) for i in index):
+            return tuple(index)
+    return (index,)
+
+
+_NESTED = (list, tuple, slice, type(Ellipsis), Tensor, np.ndarray)
 _PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
 
 
@@ -151,7 +161,7 @@ def _classify_tensor(t: Tensor) -> Any:
     if dtype is bool_ or dtype is uint8:
         return cast(t, bool_)
     if not t.ndim and state.recorder is None:
-        return operator.index(t)
+        return t.item()  # type: ignore[attr-defined]
     return cast(t, int64)
 
 

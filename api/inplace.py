@@ -8,17 +8,15 @@ draw in the tensor's shape and type and write that.
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from ..tracer.types import DType, float32, float64
-from .attributes import clone
-from .composite import cast
 from .dtypes import LEGACY, finfo
 from .generator import Generator
 from .random import bernoulli_mask, integers, standard_normal, uniform
 from .tensor import Tensor, method, pointwise, write
 
-__all__ = ["overwrite"]
+__all__: list[str] = []  # methods only
 
 Gen = Optional[Generator]
 
@@ -154,9 +152,7 @@ def _wide(t: Tensor) -> DType:
 
 def _float_only(name: str, t: Tensor) -> None:
     if not t.dtype.is_floating_point:
-        raise NotImplementedError(
-            f'"{name}" not implemented for \'{LEGACY[t.dtype]}\''
-        )
+        raise NotImplementedError(f"\"{name}\" not implemented for '{LEGACY[t.dtype]}'")
 
 
 def _fraction(t: Tensor, generator: Gen) -> Tensor:
@@ -164,8 +160,14 @@ def _fraction(t: Tensor, generator: Gen) -> Tensor:
 
 
 @method
-def uniform_(self: Tensor, from_: Any = 0.0, to: Any = 1.0, *, generator: Gen = None,
-             **start: Any) -> Tensor:
+def uniform_(
+    self: Tensor,
+    from_: Any = 0.0,
+    to: Any = 1.0,
+    *,
+    generator: Gen = None,
+    **start: Any,
+) -> Tensor:
     """Uniform random numbers in [from, to); returns itself."""
     _float_only("uniform_", self)
     low = start.pop("from", from_)
@@ -176,7 +178,8 @@ def uniform_(self: Tensor, from_: Any = 0.0, to: Any = 1.0, *, generator: Gen = 
             f"uniform_ expects to return a [from, to) range, but found from={low:g} > "
             f"to={to:g}"
         )
-    return write(self, uniform(tuple(self.shape), self.dtype, generator) * (to - low) + low)
+    drawn = uniform(tuple(self.shape), self.dtype, generator)
+    return write(self, drawn * (to - low) + low)
 
 
 @method
@@ -206,7 +209,9 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Gen = None) -> 
     """Exponential random numbers of rate `lambd`, above zero; returns itself."""
     _float_only("exponential_", self)
     if lambd <= 0:
-        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
+        raise RuntimeError(
+            f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}"
+        )
     u = _fraction(self, generator)  # [0, 1): the middle of the cell is never 0 or 1
     half = finfo(_wide(self)).eps / 4
     return write(self, -pointwise("log", u + half) / lambd)
@@ -257,5 +262,3 @@ def _largest(dtype: DType) -> int:
     if dtype.is_floating_point:
         return round(2 / finfo(dtype).eps)
     return 2 ** (dtype.itemsize * 8 - dtype.is_signed) - 1 if dtype.category else 1
-
-

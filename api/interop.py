@@ -1,4 +1,4 @@
-"""NumPy, DLPack, copy and pickle: tensors at the border, without a copy where possible."""
+"""NumPy, DLPack, copy and pickle; without a copy where memory allows."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     return array.copy()  # what was recorded so far is no memory to write to
 
 
-def _array(
-    self: Tensor, dtype: Any = None, copy: Optional[bool] = None
-) -> np.ndarray:
+def _array(self: Tensor, dtype: Any = None, copy: Optional[bool] = None) -> np.ndarray:
     """`np.asarray(t)` shares memory, `np.array(t)` and other types copy."""
     array = numpy(self)
     if dtype is not None and np.dtype(dtype) != array.dtype:
@@ -144,7 +142,9 @@ def _reduce(self: Tensor, protocol: Any) -> tuple:
     return _rebuilt, (type(self), array, leaf, vars(self))
 
 
-def _rebuilt(cls: type, array: np.ndarray, requires_grad: bool, attributes: dict) -> Any:
+def _rebuilt(
+    cls: type, array: np.ndarray, requires_grad: bool, attributes: dict
+) -> Any:
     new = fresh(array, cls)
     vars(new).update(attributes)
     return require_grad(new) if requires_grad else new
@@ -152,4 +152,4 @@ def _rebuilt(cls: type, array: np.ndarray, requires_grad: bool, attributes: dict
 
 Tensor.__copy__ = _copy  # type: ignore[attr-defined]
 Tensor.__deepcopy__ = _deepcopy  # type: ignore[attr-defined]
-Tensor.__reduce_ex__ = _reduce  # type: ignore[method-assign]
+Tensor.__reduce_ex__ = _reduce  # type: ignore

@@ -51,7 +51,7 @@ def _new(cls: type, *data: Any, device: Any = None) -> Tensor:
 
 
 def _as_class(t: Tensor, cls: type) -> Tensor:
-    new = object.__new__(cls)
+    new: Any = object.__new__(cls)
     for slot in ("_storage", "_steps", "_array", "_value", "_seen", "_grad"):
         setattr(new, slot, getattr(t, slot))
     return new
@@ -74,12 +74,17 @@ class _Legacy(type):
 
 
 def _legacy(name: str, dtype: DType) -> Any:
-    doc = f"A tensor of {dtype.name}: `{name}(2, 3)` by sizes, `{name}([1, 2])` by data."
+    doc = f"{dtype.name}: `{name}(2, 3)` by sizes, `{name}([1, 2])` by data."
     return _Legacy(name, (), {"legacy_dtype": dtype, "__doc__": doc})
 
 
-FloatTensor, DoubleTensor = _legacy("FloatTensor", float32), _legacy("DoubleTensor", float64)
-HalfTensor, BFloat16Tensor = _legacy("HalfTensor", float16), _legacy("BFloat16Tensor", bfloat16)
-LongTensor, IntTensor = _legacy("LongTensor", int64), _legacy("IntTensor", int32)
-ShortTensor, CharTensor = _legacy("ShortTensor", int16), _legacy("CharTensor", int8)
-ByteTensor, BoolTensor = _legacy("ByteTensor", uint8), _legacy("BoolTensor", bool_)
+FloatTensor = _legacy("FloatTensor", float32)
+DoubleTensor = _legacy("DoubleTensor", float64)
+HalfTensor = _legacy("HalfTensor", float16)
+BFloat16Tensor = _legacy("BFloat16Tensor", bfloat16)
+LongTensor = _legacy("LongTensor", int64)
+IntTensor = _legacy("IntTensor", int32)
+ShortTensor = _legacy("ShortTensor", int16)
+CharTensor = _legacy("CharTensor", int8)
+ByteTensor = _legacy("ByteTensor", uint8)
+BoolTensor = _legacy("BoolTensor", bool_)

@@ -247,4 +247,4 @@ def _contains(self: Tensor, element: Any) -> bool:
 
 Tensor.__len__ = _length  # type: ignore[attr-defined]
 Tensor.__iter__ = _iterate  # type: ignore[attr-defined]
-Tensor.__contains__ = _contains  # type: ignore[attr-defined]
+Tensor.__contains__ = _contains  # type: ignore

@@ -7,45 +7,28 @@ they were neighbours, else in front (NumPy's rule).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import numpy as np
 
 from ..tracer.record import state
 from ..tracer.sizes import Int, broadcast, numel
-from ..tracer.types import bool_, int64
+from ..tracer.types import int64
 from .attributes import clone
 from .composite import cast
 from .dtypes import LEGACY
 from .fill import filled
+from .plain_picks import Pick, mismatch, plain_pick, plain_put
 from .shapes import expand, reshape, reshaped
 from .tensor import Tensor, apply, fresh, pointwise, view, write
 
-__all__ = ["Pick", "pick", "put"]
-
-
-class Pick(NamedTuple):
-    """`index` picks from dimension `dim` on: numbers from one, a mask from several."""
-
-    dim: int
-    index: Tensor
-
-    @property
-    def is_mask(self) -> bool:
-        """Whether it is a bool tensor."""
-        return self.index.dtype is bool_
-
-    @property
-    def dims(self) -> tuple:
-        """The dimensions that it picks from."""
-        width = self.index.ndim if self.is_mask else 1
-        return tuple(range(self.dim, self.dim + width))
+__all__ = ["pick", "put"]
 
 
 def pick(t: Tensor, picks: list) -> Tensor:
     """What the index tensors pick from `t`, as a new tensor."""
     if state.recorder is None and not t.requires_grad:
-        return fresh(np.ascontiguousarray(_plain(t._array, picks)))
+        return fresh(np.ascontiguousarray(plain_pick(t._array, picks)))
     plan = Plan(t, picks)
     found = apply("gather", plan.rows(t), plan.index, batch=0)
     order = plan.result_order()
@@ -57,7 +40,7 @@ def put(t: Tensor, picks: list, value: Any, accumulate: bool = False) -> None:
     _check_type(t, value)
     tracked = t.requires_grad or isinstance(value, Tensor) and value.requires_grad
     if state.recorder is None and not tracked:
-        _put_plain(t, picks, value, accumulate)
+        plain_put(t, picks, value, accumulate)
     elif len(picks) == 1 and picks[0].is_mask and not accumulate:
         _put_mask(t, picks[0], value)
     else:
@@ -71,68 +54,6 @@ def _check_type(t: Tensor, value: Any) -> None:
             f"{LEGACY[t.dtype]} for the destination and {LEGACY[value.dtype]} for the "
             "source."
         )
-
-
-# -- eager without gradients: NumPy's own indexing
-
-
-def _key(picks: list) -> tuple:
-    key: list = []
-    for p in picks:
-        key += [slice(None)] * (p.dim - len(key) - _extra(key)) + [p.index._array]
-    return tuple(key)
-
-
-def _extra(key: list) -> int:
-    """A mask of k dimensions fills k places with one item."""
-    masks = [k for k in key if isinstance(k, np.ndarray) and k.dtype == np.bool_]
-    return sum(k.ndim - 1 for k in masks)
-
-
-def _plain(array: np.ndarray, picks: list) -> np.ndarray:
-    try:
-        return array[_key(picks)]
-    except IndexError as error:
-        raise _rephrased(error, picks) from None
-
-
-def _rephrased(error: IndexError, picks: list) -> IndexError:
-    text = str(error)
-    if "broadcast" in text:
-        shapes = ", ".join(str(list(p.index.shape)) for p in picks)
-        return IndexError(
-            "shape mismatch: indexing tensors could not be broadcast together with "
-            f"shapes {shapes}"
-        )
-    return IndexError(text.replace("axis", "dimension"))
-
-
-def _put_plain(t: Tensor, picks: list, value: Any, accumulate: bool) -> None:
-    source = value._array if isinstance(value, Tensor) else np.asarray(value)
-    source = source.astype(t._array.dtype, copy=False)
-    while source.ndim and source.shape[0] == 1 and source.ndim > t.ndim:
-        source = source[0]
-    key = _key(picks)
-    try:
-        if accumulate:
-            np.add.at(t._array, key, source)
-        else:
-            t._array[key] = source
-    except IndexError as error:
-        raise _rephrased(error, picks) from None
-    except ValueError:
-        result = t._array[key].shape
-        if source.ndim <= len(result) and not t._array.flags.writeable:
-            write(t, t)  # the message for memory that cannot be written
-        raise _mismatch(source.shape, result) from None
-    t._storage.version += 1
-
-
-def _mismatch(given: tuple, wanted: tuple) -> RuntimeError:
-    return RuntimeError(
-        f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to "
-        f"indexing result of shape {list(wanted)}"
-    )
 
 
 # -- recorded, or with gradients
@@ -185,7 +106,7 @@ class Plan:
         try:
             wide = expand(value, self.result_shape())
         except RuntimeError:
-            raise _mismatch(value.shape, self.result_shape()) from None
+            raise mismatch(value.shape, self.result_shape()) from None
         order = self.result_order()
         if order is None:
             return wide
@@ -198,7 +119,7 @@ def _place(ndim: int, picks: list) -> int:
 
     Single numbers (0-d tensors) leave no dimension, so they do not separate others.
     """
-    single = {p.dim for p in picks if not p.is_mask and not p.index.ndim}
+    single = {p.dim for p in picks if not p.is_mask and not p.by.ndim}
     kept = [d for d in range(ndim) if d not in single]
     wide = [kept.index(d) for p in picks for d in p.dims if d not in single]
     if not wide or wide != list(range(wide[0], wide[0] + len(wide))):
@@ -208,15 +129,17 @@ def _place(ndim: int, picks: list) -> int:
 
 def _flat_index(shape: tuple, picks: list) -> Tensor:
     """One number per picked row. A number outside of its dimension stays outside."""
-    numbers = [_nonzero(p.index) if p.is_mask else p.index for p in picks]
+    numbers = [_nonzero(p.by) if p.is_mask else p.by for p in picks]
     if len(picks) == 1:
         return _in_range(numbers[0], picks[0], shape)
     both = _broadcast_all(numbers)
     numbers = [expand(i, both) for i in numbers]
-    flat, fits, total = None, None, 1
+    flat: Any = None
+    fits: Any = None
+    total: Int = 1
     for p, i in zip(picks, numbers):
         i = _in_range(i, p, shape)
-        n = numel([shape[d] for d in p.dims])
+        n = numel(tuple([shape[d] for d in p.dims]))
         good = (i >= -n) & (i < n)
         i = pointwise("where", i < 0, i + n, i)
         flat = i if flat is None else flat * n + i
@@ -277,7 +200,7 @@ def _lean(value: Tensor, ndim: int) -> Tensor:
 
 def _put_mask(t: Tensor, p: Pick, value: Any) -> None:
     """No size depends on the data here: every element chooses old or new."""
-    mask, before = p.index, p.dim
+    mask, before = p.by, p.dim
     after = t.ndim - before - mask.ndim
     wide = reshaped(mask, (1,) * before + tuple(mask.shape) + (1,) * after)
     if isinstance(value, Tensor):
@@ -290,7 +213,7 @@ def _put_mask(t: Tensor, p: Pick, value: Any) -> None:
 
 def _put_nothing(value: Tensor, mask: Tensor) -> None:
     if state.recorder is None and mask._array.any():
-        raise _mismatch(value.shape, (int(mask._array.sum()),))
+        raise mismatch(value.shape, (int(mask._array.sum()),))
 
 
 def _spread_value(value: Tensor, p: Pick, after: int) -> Tensor:
@@ -298,10 +221,10 @@ def _spread_value(value: Tensor, p: Pick, after: int) -> Tensor:
     count = len(value.shape) - after - 1
     if count < 0:
         return value
-    shape, width = tuple(value.shape), p.index.ndim
+    shape, width = tuple(value.shape), p.by.ndim
     if shape[count] == 1:
         return reshaped(value, (*shape[:count], *(1,) * width, *shape[count + 1 :]))
-    rank = _rank(p.index, shape[count], shape)
+    rank = _rank(p.by, shape[count], shape)
     order = [count, *(d for d in range(len(shape)) if d != count)]
     front = view(value, "permute", axes=tuple([d - len(shape) for d in order]))
     found = apply("gather", front, rank, batch=0)  # [*mask, *before, *after]
@@ -316,6 +239,6 @@ def _rank(mask: Tensor, count: Int, shape: tuple) -> Tensor:
     rank = apply("cumulative", flat, axis=-1, mode="add")
     total = apply("sum", flat, axes=(-1,))
     if state.recorder is None and total._array != count:
-        raise _mismatch(shape, (int(total._array),))
+        raise mismatch(shape, (int(total._array),))
     rank = pointwise("where", total == count, rank - 1, count)
     return reshape(rank, tuple(mask.shape))

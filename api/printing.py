@@ -35,7 +35,7 @@ class Options:
 
 options = Options()
 _DEFAULT = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80}
-_PROFILES = {
+_PROFILES: dict[str, dict] = {
     "default": _DEFAULT,
     "short": {**_DEFAULT, "precision": 2, "edgeitems": 2},
     "full": {**_DEFAULT, "threshold": math.inf},
@@ -54,12 +54,17 @@ def set_printoptions(
 
     `sci_mode` None (also when it is not given): the numbers decide.
     """
-    given = {"precision": precision, "threshold": threshold}
+    given: dict = {"precision": precision, "threshold": threshold}
     given |= {"edgeitems": edgeitems, "linewidth": linewidth}
     if profile is not None:
-        vars(options).update(_PROFILES[profile])
-    vars(options).update({k: v for k, v in given.items() if v is not None})
+        _set(_PROFILES[profile])
+    _set({k: v for k, v in given.items() if v is not None})
     options.sci_mode = sci_mode
+
+
+def _set(given: dict) -> None:
+    for name, value in given.items():
+        setattr(options, name, value)
 
 
 def get_printoptions() -> dict[str, Any]:
@@ -153,7 +158,9 @@ def _brackets(
     return "[" + gap.join(rows) + "]"
 
 
-def _row(array: np.ndarray, indent: int, short: bool, form: Callable, width: int) -> str:
+def _row(
+    array: np.ndarray, indent: int, short: bool, form: Callable, width: int
+) -> str:
     k = options.edgeitems
     if short and not k:
         words = ["..."]
@@ -222,5 +229,5 @@ def _format(self: Tensor, spec: str) -> str:
     return str(self)
 
 
-Tensor.__repr__ = Tensor.__str__ = _text  # type: ignore[method-assign]
-Tensor.__format__ = _format  # type: ignore[method-assign]
+Tensor.__repr__ = Tensor.__str__ = _text  # type: ignore
+Tensor.__format__ = _format  # type: ignore

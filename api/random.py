@@ -31,12 +31,12 @@ from .composite import cast
 from .device import check_device
 from .dtypes import LEGACY
 from .fill import chosen, finish
-from .generator import Generator, default_generator, draw_bits
+from .generator import Generator, draw_bits
 from .parts import dropped
 from .tensor import Tensor, apply, pointwise
 
 __all__ = [
-    *("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"),
+    *("rand", "randn", "randint", "randperm", "normal", "bernoulli"),
     *("rand_like", "randn_like", "randint_like"),
 ]
 
@@ -81,7 +81,7 @@ def _words64(shape: tuple, generator: Gen, digits: int) -> Tensor:
 def _float_type(name: str, dtype: Optional[DType]) -> DType:
     kind = chosen(dtype)
     if not kind.is_floating_point:
-        raise NotImplementedError(f'"{name}" not implemented for \'{LEGACY[kind]}\'')
+        raise NotImplementedError(f"\"{name}\" not implemented for '{LEGACY[kind]}'")
     return kind
 
 
@@ -267,58 +267,6 @@ def bernoulli(
 
 def _check_probabilities(p: Tensor) -> None:
     if not p.dtype.is_floating_point:
-        raise RuntimeError(f"bernoulli takes floating-point probabilities, got {p.dtype}")
+        raise RuntimeError(f"bernoulli takes float probabilities, got {p.dtype}")
     if state.recorder is None and not bool(((p >= 0) & (p <= 1)).all()):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-
-
-def multinomial(
-    input: Tensor,
-    num_samples: int,
-    replacement: bool = False,
-    *,
-    generator: Gen = None,
-    out: Optional[Tensor] = None,
-) -> Tensor:
-    """Indices drawn with the probabilities that the rows of `input` are proportional to.
-
-    Without replacement, by an exponential race: the smallest -log(u) / p come first.
-    RuntimeError for rows that are no weights, or too few categories.
-    """
-    weights = cast(input, float64)
-    if weights.ndim not in (1, 2):
-        raise RuntimeError("prob_dist must be 1 or 2 dim")
-    _check_weights(weights)
-    shape = tuple(weights.shape)
-    if replacement:
-        drawn = _by_inverse(weights, (*shape[:-1], num_samples), generator)
-    else:
-        if num_samples > shape[-1]:
-            raise RuntimeError(
-                "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
-            )
-        race = -pointwise("log", 1 - uniform(shape, float64, generator)) / weights
-        order = apply("argsort", race, axis=-1, descending=False)
-        drawn = order[..., :num_samples].clone()
-    return finish(drawn, False, out)
-
-
-def _check_weights(weights: Tensor) -> None:
-    if state.recorder is not None:
-        return
-    if not bool(((weights >= 0) & (weights < math.inf)).all()):
-        raise RuntimeError(
-            "probability tensor contains either `inf`, `nan` or element < 0"
-        )
-    if bool((weights.sum(-1) <= 0).any()):
-        raise RuntimeError(
-            "invalid multinomial distribution (sum of probabilities <= 0)"
-        )
-
-
-def _by_inverse(weights: Tensor, shape: tuple, generator: Gen) -> Tensor:
-    """How many cumulative weights lie at or below each random height."""
-    ends = apply("cumulative", weights, axis=-1, mode="add")
-    heights = uniform(shape, float64, generator) * ends[..., -1:]
-    below = ends[..., None, :] <= heights[..., :, None]
-    return apply("sum", cast(below, int64), axes=(-1,))

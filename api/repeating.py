@@ -9,9 +9,9 @@ from ..tracer.types import int64
 from .attributes import clone
 from .axes import as_size, axes, axis, from_front, sizes, to_front
 from .composite import cast
-from .fill import counted, filled
+from .fill import filled
 from .joining import cat
-from .parts import sliced
+from .parts import dropped, sliced
 from .shapes import expand, reshape, reshaped
 from .tensor import Tensor, apply, method, view
 
@@ -184,4 +184,5 @@ def _spread(repeats: Tensor, total: Optional[Int]) -> Tensor:
 
 
 def _last(ends: Tensor) -> int:
-    return int(ends[-1]) if ends.shape[0] != 0 else 0
+    n = ends.shape[0]
+    return int(dropped(ends, -1, n - 1)) if n != 0 else 0  # type: ignore

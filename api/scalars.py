@@ -16,7 +16,7 @@ from ..tracer.record import state
 from ..tracer.where import user_line
 from .tensor import Tensor, method
 
-__all__ = ["numbers"]
+__all__: list[str] = []  # methods only
 
 
 def numbers(t: Tensor, what: str) -> np.ndarray:

@@ -12,14 +12,14 @@ from ..tracer.errors import ShapeError
 from ..tracer.record import state
 from ..tracer.sizes import Int, broadcast
 from ..tracer.storage import view_strides
+from ..tracer.types import DType
 from .axes import axes, axis, infer_size, sizes
-from .tensor import Tensor, apply, method, view
+from .tensor import Size, Tensor, apply, method, view
 
 __all__ = [
-    *("reshape", "view_as", "reshape_as", "flatten", "unflatten", "ravel", "squeeze"),
-    *("unsqueeze", "permute", "transpose", "t", "swapaxes", "swapdims", "movedim"),
-    *("moveaxis", "expand", "expand_as", "broadcast_to", "broadcast_tensors", "adjoint"),
-    *("broadcast_shapes",),
+    *("reshape", "flatten", "unflatten", "ravel", "squeeze", "unsqueeze", "permute"),
+    *("transpose", "t", "swapaxes", "swapdims", "movedim", "moveaxis", "adjoint"),
+    *("expand", "broadcast_shapes"),
 ]
 
 
@@ -62,6 +62,11 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
 
 def _view(self: Tensor, *shape: Any) -> Tensor:
     """As `reshape`, but always a view; RuntimeError where that is impossible."""
+    if len(shape) == 1 and isinstance(shape[0], DType):
+        raise NotImplementedError(
+            "view(dtype), the bits of one type read as another, is not available: use "
+            ".to(dtype) to convert the numbers"
+        )
     new = infer_size(sizes(shape, "shape"), self.shape.numel())
     if not is_viewable(self, new):
         raise ShapeError(
@@ -73,18 +78,6 @@ def _view(self: Tensor, *shape: Any) -> Tensor:
 
 
 Tensor.view = _view  # type: ignore[attr-defined]
-
-
-@method
-def view_as(self: Tensor, other: Tensor) -> Tensor:
-    """A view in the shape of `other`."""
-    return _view(self, other.shape)
-
-
-@method
-def reshape_as(self: Tensor, other: Tensor) -> Tensor:
-    """Reshaped to the shape of `other`."""
-    return reshape(self, other.shape)
 
 
 def reshaped(t: Tensor, shape: tuple) -> Tensor:
@@ -226,6 +219,7 @@ def adjoint(input: Tensor) -> Tensor:
 
 Tensor.T = property(_reversed, doc="All dimensions reversed.")  # type: ignore
 Tensor.mT = property(adjoint, doc="The last two exchanged.")  # type: ignore
+Tensor.H = Tensor.mH = Tensor.mT  # type: ignore[attr-defined]
 Tensor.adjoint = adjoint  # type: ignore[attr-defined]
 
 
@@ -291,24 +285,6 @@ def _stretch(old: tuple, new: tuple, i: int, lead: int) -> Int:
     return n
 
 
-@method
-def expand_as(self: Tensor, other: Tensor) -> Tensor:
-    """Stretched to the shape of `other`."""
-    return expand(self, other.shape)
-
-
-@method
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
-    """Stretched to `size`."""
-    return expand(input, size)
-
-
 def broadcast_shapes(*shapes: Any) -> tuple:
     """The shape in which all meet; RuntimeError names the sizes that do not."""
-    return broadcast(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes])
-
-
-def broadcast_tensors(*tensors: Tensor) -> tuple:
-    """The tensors, each stretched to the shape in which all meet."""
-    shape = broadcast(*[tuple(t.shape) for t in tensors])
-    return tuple(expand(t, shape) for t in tensors)
+    return Size(broadcast(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes]))

@@ -237,7 +237,7 @@ GRADIENTS = [
     *("sq[0].trace()", "x.sort(1).values", "x.topk(2).values", "x.kthvalue(2)[0]"),
     *("x.median(1)[0]", "torch.quantile(x, 0.3, 1)", "x.gather(1, n)", "x.take(n)"),
     *("x.gather(0, n[:2, :3])", "x.index_select(0, k)", "a.index_select(2, k)"),
-    *("x.scatter(1, k[:3, None], y)", "x.scatter_add(0, n, y)", "x.index_add(1, k, y)"),
+    *("x.scatter(1, k[:3, None], y[:, :1])", "x.scatter_add(0, n, y)", "x.index_add(1, k, y)"),
     *("x.scatter_reduce(0, n, y, 'sum')", "x.scatter_reduce(0, n, y, 'mean')"),
     *("x.scatter_reduce(0, n, y, 'amax')", "x.scatter_reduce(0, n, y, 'prod')"),
     *("x.index_copy(0, k[:3], y)", "x.index_fill(1, k[:1], 5)", "x.masked_fill(m, 0)"),

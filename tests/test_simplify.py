@@ -25,6 +25,12 @@ from tracefuse.tracer.types import (
 from values import INPUTS, S, f, g, neg, ops, part, splat
 
 
+@pytest.fixture(autouse=True)
+def no_line(monkeypatch):
+    """Other tests leave the last user's line behind."""
+    monkeypatch.setattr(here, "line", None)
+
+
 @settings(max_examples=150, deadline=None)
 @given(graphs())
 def test_random_graphs_keep_their_bits(graph):

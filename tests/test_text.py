@@ -25,6 +25,12 @@ from values import INPUTS, S, f, g, h, i, one, p, padded, part, splat, update
 GOLDEN = Path(__file__).parent / "golden"
 
 
+@pytest.fixture(autouse=True)
+def no_line(monkeypatch):
+    """Other tests leave the last user's line behind."""
+    monkeypatch.setattr(here, "line", None)
+
+
 def lined(number, value):
     value.line = f"model.py:{number}"
     return value

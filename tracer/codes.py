@@ -27,6 +27,13 @@ _PURE_MODULES = frozenset(
     "collections _collections _collections_abc abc _abc enum re _sre copy "
     "dataclasses typing contextlib _struct numbers".split()
 )
+_C_FUNCTIONS = (
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    types.ClassMethodDescriptorType,
+)
 _IMPURE = frozenset("print input open eval exec breakpoint globals locals vars".split())
 
 
@@ -42,7 +49,7 @@ def is_foreign(code: types.CodeType) -> bool:
 
 def _opaque(function: Any) -> Optional[str]:
     """The name of a C function whose result may depend on more than arguments."""
-    if isinstance(function, (types.FunctionType, types.MethodType, type)):
+    if not isinstance(function, _C_FUNCTIONS):
         return None
     module = getattr(function, "__module__", None)
     name = getattr(function, "__name__", "?")

@@ -8,14 +8,14 @@ allows) return views: eager tensors rely on it.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from . import philox
 from .types import BY_NUMPY, HALVES, DType, float32
 
-Array = np.ndarray
+Array: TypeAlias = np.ndarray
 
 
 def identity(x: Array) -> Array:

@@ -34,14 +34,9 @@ WIDEST = 60  # a longer line does not push the types of the others to the right
 def print_graph(graph: Graph) -> str:
     """The text of `graph` and of all graphs it calls.
 
-    >>> from tracefuse.tracer.graph import placeholder
-    >>> from tracefuse.tracer.types import float32
-    >>> x = placeholder("x", (2,), float32)
-    >>> print(print_graph(Graph("f", [x], [x + 1.0])), end="")
-    graph f(x: f32[2]) {
-      %0 = add(x, 1.0) : f32[2]
-      return %0
-    }
+    >>> text = "graph f(x: f32[2]) {\\n  %0 = exp(x) : f32[2]\\n  return %0\\n}\\n"
+    >>> print_graph(parse_graph(text)) == text
+    True
     """
     graphs = nested(graph)
     names = _unique(g.name for g in reversed(graphs))  # the caller keeps its own
@@ -49,9 +44,9 @@ def print_graph(graph: Graph) -> str:
     return "\n".join(_Printer(g, named).text() for g in graphs)
 
 
-def _unique(wanted: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+def _unique(wanted: Iterable[str]) -> list[str]:
     """Names as wanted, made valid and different."""
-    used, names = {*taken, *WORDS}, []
+    used, names = set(WORDS), []
     for name in wanted:
         name = re.sub(r"\W", "_", str(name)) or "_"
         name = base = name if name.isidentifier() else f"_{name}"

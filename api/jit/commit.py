@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -10,7 +11,20 @@ import numpy as np
 from ...tracer.graph import Value
 from ..tensor import Tensor, fresh
 
-__all__ = ["exchange"]
+__all__ = ["exchange", "hold", "release"]
+
+_mask = getattr(signal, "pthread_sigmask", None)
+
+
+def hold() -> Any:
+    """Keep Ctrl-C waiting until `release`: a commit happens whole or not at all."""
+    return _mask(signal.SIG_BLOCK, (signal.SIGINT,)) if _mask else ()
+
+
+def release(before: Any) -> None:
+    """Let Ctrl-C through again."""
+    if _mask:
+        _mask(signal.SIG_SETMASK, before)
 
 
 def exchange(t: Tensor, new: np.ndarray, root: bool, value: Any = None) -> np.ndarray:

@@ -20,7 +20,7 @@ from ...tracer.watch import MISSING, Pins, epoch
 from ...tracer.where import generated
 from ..engine import executable
 from ..tensor import Tensor
-from .commit import exchange
+from .commit import exchange, hold, release
 from .path import Path, Ref, Source
 from .tree import End, Fork, Tree
 from .unpack import Writer, check_tensor, unpack
@@ -98,6 +98,7 @@ class _Generator:
         names = dict(self.w.names, MISS=MISS, FORK=FORK, state=state, epoch=epoch)
         names.update(Tensor=Tensor, Storage=Storage, new=object.__new__, np=np)
         names.update(tracked=tracked, exchange=exchange, view_array=view_array)
+        names.update(hold=hold, release=release)
         exec(compile(text, path, "exec"), names)
         return names["entry"], text
 
@@ -226,18 +227,30 @@ class _Generator:
         self._run(graph, donated, outputs)
         self._histories(path, outputs)
         tensors = self._results(path, outputs)
-        self._commit(path, outputs, bool(donated))
-        for slot, ref in path.assigns:
-            owner, value = w.bind("owner", slot.owner), self._made(ref, tensors)
-            w.line(
-                f"{owner}[{slot.key!r}] = {value}"
-                if slot.item
-                else f"{owner}.{slot.key} = {value}"
-            )
-        for generator, blocks in path.draws:
-            w.line(f"{w.bind('generator', generator)}.advance({blocks})")
+        self._change(path, outputs, tensors, bool(donated))
         leaves = [self._made(ref, tensors) for ref in path.result]
         w.line(f"return {_literal(w, path.result_spec, leaves)}")
+
+    def _change(
+        self, path: Path, outputs: list, tensors: dict, donated: bool
+    ) -> None:
+        """Everything that changes the outside, in one piece."""
+        w = self.w
+        if len(path.writes) + len(path.assigns) + len(path.draws) == 0:
+            return
+        w.line("mask_ = hold()")
+        w.line("try:")
+        w.depth += 1
+        self._commit(path, outputs, donated)
+        for slot, ref in path.assigns:
+            owner, value = w.bind("owner", slot.owner), self._made(ref, tensors)
+            place = f"[{slot.key!r}]" if slot.item else f".{slot.key}"
+            w.line(f"{owner}{place} = {value}")
+        for generator, blocks in path.draws:
+            w.line(f"{w.bind('generator', generator)}.advance({blocks})")
+        w.depth -= 1
+        w.line("finally:")
+        w.line("    release(mask_)")
 
     def _take_spares(self, graph: Any, donated: tuple) -> None:
         kinds = [(graph.outputs[i].shape, graph.outputs[i].dtype.np) for i in donated]

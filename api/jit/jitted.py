@@ -25,6 +25,8 @@ from .unpack import kinds_of
 __all__ = ["Jitted", "jit"]
 
 _log = logging.getLogger("tracefuse.jit")
+_RECENT = 4  # signatures tried before the table is asked
+_KEPT = 1024  # shapes kept; the oldest is forgotten, and recorded again if it returns
 _MANY = 8  # recordings of one way after which we say that it never settles
 
 
@@ -40,7 +42,8 @@ class Jitted:
         self.__wrapped__ = function
         self._name = getattr(function, "__name__", type(function).__name__)
         self._dynamic = dynamic_shapes
-        self._entries: list[Entry] = []
+        self._recent: tuple[Entry, ...] = ()
+        self._entries: dict[Any, list[Entry]] = {}
         self._suspects: list[Pins] = []
         self._report = Report(self._name)
         self._lock = threading.RLock()
@@ -49,11 +52,23 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.recorder is not None or self.disabled:
             return self.__wrapped__(*args, **kwargs)
-        for entry in self._entries:
+        for entry in self._recent:
             result = entry.call(args, kwargs)
             if result is not MISS:
                 if result is FORK:
                     return self._record(args, kwargs, entry)
+                return result
+        return self._look_further(args, kwargs)
+
+    def _look_further(self, args: tuple, kwargs: dict) -> Any:
+        """None of the signatures used last: look among all of these shapes."""
+        for entry in self._entries.get(_shapes_of(args), ()):
+            result = entry.call(args, kwargs)
+            if result is FORK:
+                return self._record(args, kwargs, entry)
+            if result is not MISS:
+                others = (e for e in self._recent if e is not entry)
+                self._recent = (entry, *others)[:_RECENT]
                 return result
         return self._record(args, kwargs, None)
 
@@ -61,7 +76,10 @@ class Jitted:
         return self if owner is None else types.MethodType(self, owner)
 
     def __repr__(self) -> str:
-        return f"<jit {self._name}: {len(self._entries)} signatures>"
+        return f"<jit {self._name}: {len(self._all())} signatures>"
+
+    def _all(self) -> list[Entry]:
+        return [entry for some in self._entries.values() for entry in some]
 
     # -- recording
 
@@ -82,9 +100,10 @@ class Jitted:
             recording = record(self._name, self.__wrapped__, args, kwargs, shapes)
         except Rerun:
             return self.__wrapped__(*args, **kwargs)
+        entry = entry or Entry(self._name, kinds, spec, grad)
         try:
-            self._keep(recording, leaves, entry or Entry(self._name, kinds, spec, grad),
-                       held, before)
+            self._keep(recording, leaves, entry, held, before)
+            self._insert(entry, _shapes_of(args))
         except NotKept as why:
             self._report.not_kept(str(why))
             self._warn_if_never(str(why))
@@ -104,8 +123,16 @@ class Jitted:
         path = Path(recording, leaves)
         entry.add(path, pins)
         self._report.kept(path)
-        if entry not in self._entries:
-            self._entries.insert(0, entry)
+
+    def _insert(self, entry: Entry, shapes: Any) -> None:
+        same = self._entries.setdefault(shapes, [])
+        if entry not in same:
+            same.insert(0, entry)
+            self._recent = (entry, *self._recent)[:_RECENT]
+        while len(self._entries) > _KEPT:
+            oldest = next(iter(self._entries))
+            gone = self._entries.pop(oldest)
+            self._recent = tuple(e for e in self._recent if e not in gone)
 
     def _pins(self, recording: Recording, leaves: list) -> Pins:
         objects = [x for x in leaves if not isinstance(x, (Tensor, *PLAIN))]
@@ -123,7 +150,7 @@ class Jitted:
         raise NotKept("it may change Python state: one more call has to show it does not")
 
     def _warn_if_never(self, why: str) -> None:
-        if self._report.failures == _MANY and not self._entries:
+        if self._report.failures == _MANY and not self._recent:
             warnings.warn(
                 f"{self._name} records at every call and reuses compiled pieces only: "
                 f"{why}. The answers are right; see {self._name}.explain().",
@@ -141,13 +168,14 @@ class Jitted:
         """In words: what was compiled, on what it relies, why it recorded again."""
         if args or kwargs:
             self(*args, **kwargs)
-        return self._report.text(self._entries)
+        return self._report.text(self._all())
 
     def cache_info(self) -> dict:
         """How many signatures and paths are kept, and how often it recorded."""
-        paths = sum(len(e.tree.paths) for e in self._entries)
+        entries = self._all()
+        paths = sum(len(e.tree.paths) for e in entries)
         return {
-            "signatures": len(self._entries),
+            "signatures": len(entries),
             "paths": paths,
             "recordings": self._report.recordings,
         }
@@ -155,8 +183,12 @@ class Jitted:
     def clear_cache(self) -> None:
         """Forget every recording."""
         with self._lock:
-            self._entries, self._suspects = [], []
+            self._entries, self._recent, self._suspects = {}, (), []
             self._report = Report(self._name)
+
+
+def _shapes_of(args: tuple) -> tuple:
+    return tuple(a._array.shape if isinstance(a, Tensor) else None for a in args)
 
 
 def _check_pure(recording: Recording, before: int) -> None:

@@ -21,6 +21,7 @@ from ...tracer.storage import Storage, view_array
 from ..engine import run
 from ..tensor import Tensor
 from .border import Border, find_border
+from .commit import hold, release
 
 __all__ = ["Recording", "Rerun", "record"]
 
@@ -58,6 +59,13 @@ class Recording:
         """Compute and commit."""
         arrays = self._compute()
         histories = self._histories(arrays)
+        before = hold()
+        try:
+            self._commit(arrays, histories)
+        finally:
+            release(before)
+
+    def _commit(self, arrays: list, histories: dict) -> None:
         for (storage, tensors), array in zip(self.fresh, arrays):
             _give(storage, tensors, array)
         for (storage, shadow), array in zip(self.writes, arrays[len(self.fresh) :]):

@@ -19,7 +19,7 @@ def _as_parameter(value: Any) -> Any:
     return value
 
 
-def _described(name: str, value: Any, quoted: bool) -> str:
+def _described(name: str, value: Any) -> str:
     if not isinstance(value, Tensor):
         return f"  ({name}): Object of type: {type(value).__name__}"
     size = "x".join(map(str, value.shape))
@@ -81,7 +81,7 @@ class ParameterList(Module):
 
     def extra_repr(self) -> str:
         """The sizes of its members."""
-        return "\n".join(_described(str(i), v, False) for i, v in enumerate(self))
+        return "\n".join(_described(str(i), v) for i, v in enumerate(self))
 
 
 class ParameterDict(Module):
@@ -160,4 +160,4 @@ class ParameterDict(Module):
 
     def extra_repr(self) -> str:
         """The sizes of its members."""
-        return "\n".join(_described(key, v, True) for key, v in self.items())
+        return "\n".join(_described(key, v) for key, v in self.items())

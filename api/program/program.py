@@ -16,7 +16,7 @@ from ..engine import executable
 from ..jit.jitted import Jitted
 from ..jit.tree import End, Fork, Tree
 from ..jit.unpack import Kind
-from ..random import default_generator
+from ..generator import default_generator
 from ..tensor import Tensor, view, wrap, write
 from .plan import Place, Plan
 

@@ -83,11 +83,11 @@ class Script(Jitted):
 
     def program(self) -> Program:
         """All ways recorded so far. TraceError when it was never called."""
-        if not self._entries:
+        if not self._recent:
             raise TraceError(
                 f"{self._name} has no recording to save: call it with an example first"
             )
-        entry = self._entries[0]
+        entry = self._recent[0]
         state = State(self.__wrapped__)
         program = Program(
             self._name, _bare(entry.leaves), entry.spec, state.tensors

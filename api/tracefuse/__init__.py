@@ -5,11 +5,13 @@
 What is public is what stands here; each line names where it lives.
 """
 
+from tracefuse.api.alike import *
 from tracefuse.api.arithmetic import *
 from tracefuse.api.attributes import *
 from tracefuse.api.bounds import *
 from tracefuse.api.combine import *
 from tracefuse.api.comparison import *
+from tracefuse.api.contents import *
 from tracefuse.api.creation import *
 from tracefuse.api.device import *
 from tracefuse.api.dtypes import *
@@ -25,11 +27,13 @@ from tracefuse.api.inplace import *
 from tracefuse.api.interop import *
 from tracefuse.api.joining import *
 from tracefuse.api.legacy import *
-from tracefuse.api.linalg import *
 from tracefuse.api.middle import *
 from tracefuse.api.moments import *
+from tracefuse.api.multinomial import *
 from tracefuse.api.norms import *
 from tracefuse.api.parts import *
+from tracefuse.api.plain import *
+from tracefuse.api.plain_picks import *
 from tracefuse.api.pointwise import *
 from tracefuse.api.printing import *
 from tracefuse.api.products import *
@@ -41,6 +45,8 @@ from tracefuse.api.scattering import *
 from tracefuse.api.searching import *
 from tracefuse.api.shapes import *
 from tracefuse.api.sorting import *
+from tracefuse.api.spacing import *
+from tracefuse.api.stored import *
 from tracefuse.api.tensor import *
 from tracefuse.api.transforms import *
 from tracefuse.api.triangles import *
@@ -57,6 +63,7 @@ from tracefuse.tracer.errors import *
 from tracefuse.tracer.sizes import Dim as Dim
 from tracefuse import autograd as autograd
 from tracefuse import jit as jit
+from tracefuse import linalg as linalg
 from tracefuse import nn as nn
 from tracefuse import optim as optim
 from tracefuse import utils as utils

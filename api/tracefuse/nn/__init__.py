@@ -5,10 +5,12 @@ from tracefuse.api.nn.modules.activation import *
 from tracefuse.api.nn.modules.batchnorm import *
 from tracefuse.api.nn.modules.conv import *
 from tracefuse.api.nn.modules.dropout import *
+from tracefuse.api.nn.modules.lazy import *
 from tracefuse.api.nn.modules.linear import *
 from tracefuse.api.nn.modules.loss import *
 from tracefuse.api.nn.modules.norm import *
 from tracefuse.api.nn.modules.pool import *
 from tracefuse.api.nn.parameter import *
 from tracefuse.nn import functional as functional
+from tracefuse.nn import init as init
 from tracefuse.nn import utils as utils

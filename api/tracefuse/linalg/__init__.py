@@ -1,0 +1,3 @@
+"""Norms and products under the names of `torch.linalg`."""
+
+from tracefuse.api.linalg import *

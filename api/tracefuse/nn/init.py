@@ -1,0 +1,3 @@
+"""Initialisers: PyTorch's torch.nn.init."""
+
+from tracefuse.api.nn.init import *

@@ -1,0 +1,3 @@
+"""Parameters: PyTorch's torch.nn.parameter."""
+
+from tracefuse.api.nn.parameter import *

@@ -1,0 +1,3 @@
+"""Sequences of different lengths: PyTorch's torch.nn.utils.rnn."""
+
+from tracefuse.api.nn.utils.rnn import *
