@@ -12,7 +12,8 @@ from typing import Any, Callable, Optional
 from ..tracer.record import state
 from .composite import Operand, Out, cast, into
 from .pointwise import trunc
-from .tensor import Tensor, method, pointwise, result_type
+from .promotion import result_type
+from .tensor import Tensor, method, pointwise
 
 __all__ = [
     *("add", "sub", "subtract", "rsub", "mul", "multiply", "div", "divide"),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..tracer.types import HALVES, float32
 from .arithmetic import add
-from .composite import Operand, Out, cast, detached, floating, into
-from .tensor import Tensor, common_type, method, pointwise
+from .composite import Operand, Out, detached, into, together
+from .tensor import Tensor, method, pointwise
 
 __all__ = [
     *("lerp", "addcmul", "addcdiv", "logaddexp", "logaddexp2", "hypot", "xlogy"),
@@ -46,39 +45,35 @@ def addcdiv(
     return into(out, add(input, tensor1 / tensor2, alpha=value))
 
 
-@method
-def logaddexp(input: Tensor, other: Tensor, *, out: Out = None) -> Tensor:
+@together
+def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other)) without overflow."""
-    input, other = floating(input), floating(other)
     top = pointwise("maximum", input, other)
     # Equal infinities have no difference.
     gap = pointwise("where", pointwise("eq", input, other), 0, input - other)
-    tail = pointwise("log1p", pointwise("exp", -pointwise("abs", gap)))
-    return into(out, top + tail)
+    return top + pointwise("log1p", pointwise("exp", -pointwise("abs", gap)))
 
 
-@method
-def logaddexp2(input: Tensor, other: Tensor, *, out: Out = None) -> Tensor:
+@together
+def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """log2(2^input + 2^other) without overflow."""
     unit = math.log(2)
-    return into(out, logaddexp(input * unit, other * unit) / unit)
+    return logaddexp(input * unit, other * unit) / unit
 
 
-@method
-def hypot(input: Tensor, other: Tensor, *, out: Out = None) -> Tensor:
+@together
+def hypot(input: Tensor, other: Tensor) -> Tensor:
     """sqrt(input^2 + other^2) without overflow."""
-    dtype = common_type("sqrt", (input, other))
-    a, b = (cast(x, float32 if dtype in HALVES else dtype) for x in (input, other))
-    big = pointwise("maximum", pointwise("abs", a), pointwise("abs", b))
+    big = pointwise("maximum", pointwise("abs", input), pointwise("abs", other))
     usual = pointwise("lt", 0, big) & pointwise("lt", big, math.inf)
     unit = detached(pointwise("where", usual, big, 1))
-    a, b = a / unit, b / unit
-    return into(out, cast(unit * pointwise("sqrt", a * a + b * b), dtype))
+    a, b = input / unit, other / unit
+    return unit * pointwise("sqrt", a * a + b * b)
 
 
-@method
-def xlogy(input: Operand, other: Operand, *, out: Out = None) -> Tensor:
+@together
+def xlogy(input: Tensor, other: Tensor) -> Tensor:
     """input * log(other), and 0 where `input` is 0 (unless `other` is NaN)."""
-    zero = pointwise("eq", input, 0) & pointwise("eq", other, other)
+    zero = pointwise("eq", other, other) & pointwise("eq", input, 0)
     product = input * pointwise("log", pointwise("where", zero, 1, other))
-    return into(out, pointwise("where", zero, 0, product))
+    return pointwise("where", zero, 0, product)

@@ -12,11 +12,12 @@ from typing import Any, Callable, Optional, TypeVar, Union
 from ..tracer.errors import ShapeError
 from ..tracer.types import HALVES, DType, float32, int64
 from .defaults import defaults
+from .promotion import common_type
 from .tensor import Tensor, apply, method, pointwise, view, write
 
 __all__ = [
     *("cast", "copy", "floating", "detached", "constant", "iota", "into"),
-    *("in_float32", "formula", "numpy_names", "root"),
+    *("in_float32", "formula", "together", "numpy_names", "root"),
 ]
 
 F = TypeVar("F", bound=Callable)
@@ -89,6 +90,23 @@ def in_float32(function: F) -> F:
         return function(input, *args, **kwargs)
 
     return run  # type: ignore[return-value]
+
+
+def together(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function and method of two operands from its formula in their common type."""
+
+    @functools.wraps(function)
+    def run(input: Operand, other: Operand, *, out: Out = None) -> Tensor:
+        dtype = common_type("exp", (input, other))
+        wide = float32 if dtype in HALVES else dtype
+        a, b = (_operand(x, wide) for x in (input, other))
+        return into(out, cast(function(a, b), dtype))
+
+    return method(run)
+
+
+def _operand(x: Operand, dtype: DType) -> Tensor:
+    return cast(x, dtype) if isinstance(x, Tensor) else constant(x, (), dtype)
 
 
 def _narrow(result: Any, dtype: DType) -> Any:

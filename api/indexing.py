@@ -20,11 +20,10 @@ from .composite import cast
 from .creation import tensor
 from .dtypes import LEGACY
 from .fill import filled
-from .parts import dropped, sliced
 from .picking import pick, put
 from .plain_picks import Pick
-from .shapes import reshaped, unsqueeze
-from .tensor import Tensor, method, write
+from .shapes import reshaped
+from .tensor import Tensor, alias, method, view, write
 
 __all__ = ["index_put"]
 
@@ -92,27 +91,101 @@ def index_put(
 # -- taking an index apart
 
 
+def chain(t: Tensor, steps: list, key: tuple) -> Tensor:
+    """Several view steps at once; `key` says to NumPy what they say."""
+    if not steps:
+        return t
+    if state.recorder is not None or not state.grad:
+        for op, attrs in steps:
+            t = view(t, op, **attrs)
+        return t
+    op, attrs = steps[0]
+    new = alias(t, op, attrs, t._array[key])
+    new._steps = (*t._steps, *steps)
+    return new
+
+
 def resolve(self: Tensor, index: Any) -> tuple[Tensor, list]:
     """The view that the plain part of an index makes, and what is left to pick."""
     given = index if type(index) is tuple else _as_items(index)
     items = [i if type(i) in _PLAIN else _classify(i) for i in given]
-    items = _spread_ellipsis(items, self.ndim)
-    t, at, real, picks = self, 0, 0, []
-    for item in items:
+    walk = Walk(tuple(self.shape))
+    for item in _spread_ellipsis(items, len(walk.old)):
         if item is None:
-            t, at = unsqueeze(t, at), at + 1
+            walk.insert()
         elif type(item) is slice:
-            t, at, real = _slice(t, at, item), at + 1, real + 1
+            walk.cut(item)
         elif not isinstance(item, Tensor):
-            t, real = _select(t, at, item, real), real + 1
-        elif not item.ndim and item.dtype is bool_:
-            t, at = unsqueeze(t, at), at + 1
-            picks.append(Pick(at - 1, reshaped(item, (1,))))
+            walk.select(item)
         else:
-            picks.append(_checked(self, t, at, real, item))
-            width = _width(item)
-            at, real = at + width, real + width
-    return t, picks
+            walk.pick(item)
+    return chain(self, *walk.finish()), walk.picks
+
+
+class Walk:
+    """The dimensions of a tensor, one item of the index after the other.
+
+    All slices are taken first (`steps`); one reshape then drops and adds dimensions.
+    `key` says the same to NumPy, for eager tensors.
+    """
+
+    def __init__(self, old: tuple):
+        self.old, self.shape, self.cuts, self.picks = old, [], [], []  # type: ignore
+        self.key: list = []
+        self.real, self.reshapes = 0, False
+
+    def insert(self) -> None:
+        """A new dimension of size 1."""
+        self.shape.append(1)
+        self.key.append(None)
+        self.reshapes = True
+
+    def cut(self, s: slice) -> None:
+        """A slice of the next dimension."""
+        size = self.old[self.real]
+        if s != WHOLE:
+            start, size, step = span(s, size)
+            self._slice(start, size, step)
+        self.shape.append(size)
+        self.key.append(s)
+        self.real += 1
+
+    def select(self, index: Int) -> None:
+        """One element of the next dimension, which goes."""
+        size = self.old[self.real]
+        if not -size <= index < size:
+            raise IndexError(
+                f"index {index} is out of bounds for dimension {self.real} with size "
+                f"{size}"
+            )
+        self._slice(index + size if index < 0 else index, 1, 1)
+        self.key.append(index)
+        self.real, self.reshapes = self.real + 1, True
+
+    def pick(self, by: Tensor) -> None:
+        """A tensor picks from the next dimensions: from as many as a mask has."""
+        width, at = _width(by), len(self.shape)
+        if by.dtype is bool_:
+            _check_mask(by, self.old, self.real)
+        if not width:
+            self.insert()
+            by = reshaped(by, (1,))
+        self.picks.append(Pick(at, by))
+        self.shape += self.old[self.real : self.real + width]
+        self.key += [WHOLE] * width
+        self.real += width
+
+    def _slice(self, start: Int, length: Int, step: int) -> None:
+        place = {"axis": self.real - len(self.old), "start": start}
+        self.cuts.append(("slice", {**place, "length": length, "step": step}))
+
+    def finish(self) -> tuple[list, tuple]:
+        """(view steps, NumPy's index)."""
+        steps = self.cuts
+        if self.reshapes:
+            shape = (*self.shape, *self.old[self.real :])
+            steps = [*steps, ("reshape", {"shape": shape})]
+        return steps, (*self.key, Ellipsis)
 
 
 def _as_items(index: Any) -> tuple:
@@ -186,25 +259,6 @@ def _spread_ellipsis(items: list, ndim: int) -> list:
     return items[:at] + [WHOLE] * (ndim - used) + items[at + 1 :]
 
 
-def _select(t: Tensor, at: int, index: Int, real: int) -> Tensor:
-    size = t.shape[at]
-    if not -size <= index < size:
-        raise IndexError(
-            f"index {index} is out of bounds for dimension {real} with size {size}"
-        )
-    return dropped(t, at - t.ndim, index + size if index < 0 else index)
-
-
-def _slice(t: Tensor, at: int, s: slice) -> Tensor:
-    if s == WHOLE:
-        return t
-    size = t.shape[at]
-    start, length, step = span(s, size)
-    if step == 1 and length is size:
-        return t
-    return sliced(t, at - t.ndim, start, length, step)
-
-
 def span(s: slice, size: Int) -> tuple[Int, Int, int]:
     """(start, length, step) of a slice of `size` elements."""
     step = 1 if s.step is None else operator.index(s.step)
@@ -227,19 +281,12 @@ def _bound(given: Any, size: Int, missing: Int) -> Int:
     return n if n <= size else size
 
 
-def _checked(whole: Tensor, t: Tensor, at: int, real: int, index: Tensor) -> Pick:
-    """A tensor among the indices; IndexError for a mask of another shape."""
-    if index.dtype is bool_:
-        seen = tuple(t.shape[at : at + index.ndim])
-        if tuple(index.shape) != seen:
-            raise IndexError(
-                f"The shape of the mask {list(index.shape)} at index "
-                f"{_differs(index.shape, seen)} does not match the shape of the "
-                f"indexed tensor {list(whole.shape)} at index "
-                f"{real + _differs(index.shape, seen)}"
-            )
-    return Pick(at, index)
-
-
-def _differs(a: tuple, b: tuple) -> int:
-    return next((i for i, (m, n) in enumerate(zip(a, b)) if m != n), 0)
+def _check_mask(mask: Tensor, shape: tuple, at: int) -> None:
+    """IndexError for a mask of another shape than the dimensions it picks from."""
+    seen, own = shape[at : at + mask.ndim], tuple(mask.shape)
+    if own != seen:
+        wrong = next(i for i, (m, n) in enumerate(zip(own, seen)) if m != n)
+        raise IndexError(
+            f"The shape of the mask {list(own)} at index {wrong} does not match the "
+            f"shape of the indexed tensor {list(shape)} at index {at + wrong}"
+        )

@@ -11,28 +11,26 @@ method by `@method`.
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, Callable, Optional, TypeVar
 
 import numpy as np
 
-from ..autodiff.derivatives import reads
 from ..tracer.algebra import Algebra
-from ..tracer.errors import DTypeError
-from ..tracer.graph import Value, constant, here, make, placeholder
+from ..tracer.graph import Value, constant, here, make
 from ..tracer.ops import OPS
 from ..tracer.record import Recorder, state
 from ..tracer.sizes import Dim, broadcast
-from ..tracer.storage import SHARED, Leaf, Storage, derive, put, tracked
-from ..tracer.types import BY_NUMPY, DType, bool_, promote_types, weak_type
+from ..tracer.storage import SHARED, Storage, put, tracked
+from ..tracer.types import BY_NUMPY, DType, bool_
 from ..tracer.where import user_line
 from .defaults import defaults
+from .history import remember, require_grad, root_of, tape
+from .promotion import common_type
 
 __all__ = ["Tensor", "Size"]
 
 F = TypeVar("F", bound=Callable)
 Number = (bool, int, float, Dim)
-FREED = "freed"  # stands where a history kept arrays, once a backward has used them
 
 
 class Size(tuple):
@@ -187,7 +185,7 @@ def apply(op: str, *args: Tensor, **attrs: Any) -> Tensor:
         out = OPS[op].meaning(*[t._array for t in args], **attrs)
     t = fresh(out)
     if state.grad and any(tracked(a._storage, a._steps) for a in args):
-        _remember(t, make(op, tuple(map(tape, args)), **attrs), args)
+        remember(t, make(op, tuple(map(tape, args)), **attrs), args)
     return t
 
 
@@ -235,16 +233,11 @@ def _pointwise_eager(op: str, operands: tuple, dtypes: tuple) -> Tensor:
     if state.grad and op not in _FLAT and any(map(_is_tracked, operands)):
         shape = t._array.shape
         values = tuple(_operand(o, d, shape) for o, d in zip(operands, dtypes))
-        _remember(t, make(op, values), operands)
+        remember(t, make(op, values), operands)
     return t
 
 
 _FLAT = frozenset(("eq", "ne", "lt", "le", "and", "or", "xor", "shl", "shr"))
-_WIDE = frozenset(
-    "div atan2 sqrt exp expm1 log log1p sin cos tanh erf erfinv".split()
-)
-
-
 def _scalar(number: Any, kind: np.dtype) -> np.ndarray:
     if not isinstance(number, (*Number, np.generic)):
         raise TypeError(f"expected a Tensor or a number, got {type(number).__name__}")
@@ -261,71 +254,6 @@ def _operand(o: Any, dtype: DType, shape: tuple) -> Value:
     if isinstance(o, Dim):  # a symbolic size as a number: so many ones
         return constant(1, (o,), dtype).sum((-1,)).expand(shape)
     return constant(o, shape, dtype)
-
-
-def common_type(op: str, operands: tuple) -> DType:
-    """The element type in which a pointwise primitive computes."""
-    dtypes = [o.dtype for o in operands if isinstance(o, Tensor)]
-    if not dtypes and op != "where":
-        given = ", ".join(type(o).__name__ for o in operands)
-        raise TypeError(f"{op}: one argument must be a Tensor, got {given}")
-    whole = len(dtypes) < len(operands) and dtypes and dtypes[0].category < 2
-    if not dtypes or whole or any(d is not dtypes[0] for d in dtypes):
-        dtype = result_type(*operands)
-    else:
-        dtype = dtypes[0]  # Python numbers change nothing beside floats
-    barred, why = _BARRED.get(op, _FREE)
-    if dtype.category in barred:
-        raise DTypeError(why.format(op=op, dtype=dtype))
-    return defaults.dtype if op in _WIDE and dtype.category < 2 else dtype
-
-
-_FREE: tuple = ((), "")
-_BITS = "{op} is for bool and integer tensors, not {dtype}"
-_COUNTS = "{op} is not defined for {dtype} tensors"
-# Primitive -> (categories it does not take, why): bool 0, integer 1, float 2.
-_BARRED: dict[str, tuple] = {
-    "neg": (
-        (0,),
-        "Negation, the `-` operator, on a bool tensor is not supported. If you are "
-        "trying to invert a mask, use the `~` or `logical_not()` operator instead.",
-    ),
-    "sub": (
-        (0,),
-        "Subtraction, the `-` operator, with two bool tensors is not supported. Use "
-        "the `^` or `logical_xor()` operator instead.",
-    ),
-    **dict.fromkeys(("and", "or", "xor"), ((2,), _BITS)),
-    **dict.fromkeys(("shl", "shr"), ((0, 2), _BITS)),
-    **dict.fromkeys(("idiv", "rem"), ((0,), _COUNTS)),
-}
-
-
-def result_type(*operands: Any) -> DType:
-    """The type of arithmetic between these tensors and numbers.
-
-    Tensors with axes decide before 0-d tensors, and those before Python numbers: a
-    later one only counts where its category is higher.
-
-    >>> import tracefuse
-    >>> tracefuse.result_type(tracefuse.ones(2, dtype=tracefuse.float16), 2.0)
-    tracefuse.float16
-    """
-    levels: list = [None, None, None]
-    for o in operands:
-        if isinstance(o, Tensor):
-            level, dtype = (0 if o.ndim else 1), o.dtype
-        else:
-            level, dtype = 2, weak_type(o, defaults.dtype)
-        known = levels[level]
-        levels[level] = dtype if known is None else promote_types(known, dtype)
-    return _combine(_combine(levels[0], levels[1]), levels[2])
-
-
-def _combine(higher: Any, lower: Any) -> Any:
-    if higher is None or lower is None:
-        return lower if higher is None else higher
-    return promote_types(higher, lower) if lower.category > higher.category else higher
 
 
 # -- views and writes
@@ -370,7 +298,7 @@ def _write_eager(t: Tensor, new: Any) -> None:
         put_tape = state.grad and (_is_tracked(new) or _is_tracked(t))
         if put_tape:
             value = _operand(new, t.dtype, t._array.shape)
-            t._storage.value = put(_root(t._storage), t._steps, value)
+            t._storage.value = put(root_of(t._storage), t._steps, value)
         np.copyto(t._array, source, casting="unsafe")
     except ValueError:
         broadcast(t._array.shape, np.shape(source))
@@ -391,85 +319,7 @@ def _check_writable(t: Tensor) -> None:
             )
 
 
-# -- histories
-
-
-def value_of(t: Tensor) -> Value:
+def value_of(t: Any) -> Value:
     """The SSA value of a tensor, recorded or eager."""
     rec = state.recorder
     return tape(t) if rec is None else rec.value_of(t)
-
-
-def tape(t: Tensor) -> Value:
-    """The Value of an eager tensor: its history, or an input without one."""
-    storage = t._storage
-    if t._seen != storage.version or t._value is None:
-        if tracked(storage, t._steps):
-            t._value = derive(
-                _root(storage), t._steps, _leaf_finder(storage.version)
-            )
-        else:
-            t._value = _untracked(t._array)
-        t._seen = storage.version
-    return t._value
-
-
-def _root(storage: Storage) -> Value:
-    return _untracked(storage.array) if storage.value is None else storage.value
-
-
-def _untracked(array: np.ndarray) -> Value:
-    return placeholder("t", array.shape, BY_NUMPY[array.dtype])
-
-
-def _leaf_finder(version: int) -> Callable[[Leaf, Value], Value]:
-    def find(of: Leaf, value: Value) -> Value:
-        if of.version != version or of.value is None:
-            of.value, of.version = make("leaf", (value,)), version
-            of.value.data = of
-        return of.value
-
-    return find
-
-
-def _remember(t: Tensor, value: Value, operands: tuple) -> None:
-    """Give an eager result its history, with the arrays its derivative will read."""
-    if not value.live:
-        return
-    t._storage.value = t._value = value
-    t._seen = 0
-    reads_result, reads_args = reads(
-        value.op, len(operands), value.attrs.get("mode")
-    )
-    value.data = kept = [keep(t)] if reads_result else []
-    for o, wanted in zip(operands, reads_args):
-        if wanted and isinstance(o, Tensor):
-            kept.append(keep(o))
-
-
-def keep(t: Tensor) -> tuple:
-    """What a history keeps of a tensor: its Value, its numbers, and as of when."""
-    return tape(t), t._array, t._storage, t._storage.version
-
-
-def require_grad(t: Tensor, wanted: bool = True) -> Tensor:
-    """Turn a tensor into a variable of differentiation (or back)."""
-    if wanted and not t.dtype.is_floating_point:
-        raise RuntimeError(
-            f"only Tensors of floating point dtype can require gradients, not {t.dtype}"
-        )
-    if wanted == t.requires_grad:
-        return t
-    if wanted:
-        t._steps = (*t._steps, ("leaf", {"of": Leaf(weakref.ref(t))}))
-    elif t._steps and t._steps[-1][0] == "leaf":
-        t._steps = t._steps[:-1]
-    else:
-        raise RuntimeError(
-            "you can only change requires_grad flags of leaf variables. If you want "
-            "to use a computed variable in a subgraph that doesn't require "
-            "differentiation use var_no_grad = var.detach()."
-        )
-    t._seen = -1
-    defaults.touch()
-    return t

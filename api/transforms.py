@@ -14,7 +14,7 @@ from ..autodiff.vjp import vjp
 from ..tracer.graph import Value, constant, make, replace
 from ..tracer.pytree import flatten, rebuild
 from ..tracer.record import state
-from .autograd import enable_grad
+from .gradmode import enable_grad
 from .creation import tensor
 from .jit.recording import record
 from .tensor import Tensor, wrap

@@ -37,14 +37,14 @@ def tril(input: Tensor, diagonal: int = 0, *, out: Out = None) -> Tensor:
             [1., 1.]])
     """
     keep = pointwise("le", _off_diagonal("tril", input), diagonal)
-    return into(out, pointwise("where", keep, input, 0))
+    return into(out, pointwise("where", keep, input, 0, dtype=input.dtype))
 
 
 @method
 def triu(input: Tensor, diagonal: int = 0, *, out: Out = None) -> Tensor:
     """Zeros below a diagonal."""
     keep = pointwise("le", diagonal, _off_diagonal("triu", input))
-    return into(out, pointwise("where", keep, input, 0))
+    return into(out, pointwise("where", keep, input, 0, dtype=input.dtype))
 
 
 @method

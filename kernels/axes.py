@@ -16,7 +16,8 @@ from typing import NamedTuple, Optional, Sequence
 from ..tracer.graph import Value
 from ..tracer.sizes import Dim, Int
 
-__all__ = ["View", "compose", "elements", "is_one", "key", "locate", "squeeze"]
+__all__ = ["View", "compose", "elements", "is_one", "key", "locate", "numbered"]
+__all__ += ["plain", "squeeze"]
 
 Axes = tuple[Optional[int], ...]
 # What a symbolic size without an example is taken for.
@@ -57,6 +58,12 @@ def plain(v: Value) -> View:
     """`v` seen as it is."""
     axes = tuple(None if is_one(n) else j for j, n in enumerate(v.shape))
     return View(v, axes)
+
+
+def numbered(shape: tuple) -> Axes:
+    """Which axis of its squeezed shape each axis is."""
+    count = iter(range(len(shape)))
+    return tuple(None if is_one(n) else next(count) for n in shape)
 
 
 def compose(v: Value, behind: View) -> Optional[View]:

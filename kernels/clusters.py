@@ -9,11 +9,12 @@ is missed costs a pass over memory, a search without end costs everything.
 
 from __future__ import annotations
 
-from typing import Iterable, Optional
+import heapq
+from typing import Iterable, Iterator, Optional
 
 from ..tracer.graph import Value
 
-__all__ = ["Cluster", "merge", "reaches", "raise_depth"]
+__all__ = ["Cluster", "connect", "in_order", "merge", "raise_depth", "reaches"]
 
 # Clusters looked at before a search gives up.
 PATIENCE = 256
@@ -140,3 +141,18 @@ def _absorb(a: Cluster, b: Cluster) -> None:
     for q in b.after:
         connect(q, (a,))
     b.into, b.nodes, b.places = a, [], {}
+
+
+def in_order(clusters: Iterable[Cluster]) -> Iterator[Cluster]:
+    """An order in which all is computed before it is read, near to the user's."""
+    first = {c: min(v.id for v in c.nodes) for c in clusters}
+    missing = {c: len(c.before) for c in clusters}
+    ready = [(first[c], i, c) for i, c in enumerate(clusters) if not missing[c]]
+    heapq.heapify(ready)
+    while ready:
+        _, i, c = heapq.heappop(ready)
+        yield c
+        for q in c.after:
+            missing[q] -= 1
+            if not missing[q]:
+                heapq.heappush(ready, (first[q], first[q], q))

@@ -16,69 +16,21 @@ or *opaque* (a kernel that knows what it does best: dot, gather, sort).
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass, field
-from typing import Iterator, Optional
+from typing import Optional
 
 from ..tracer.graph import Graph, Value
 from ..tracer.ops import OPS
-from .axes import View, compose, elements, key, locate, plain, squeeze
-from .clusters import Cluster, connect, merge, raise_depth, reaches
+from .axes import View, compose, elements, key, locate, numbered, plain, squeeze
+from .clusters import Cluster, connect, in_order, merge, raise_depth, reaches
+from .regions import ARG, Plan, Region, axes_of, is_small, of_windows, reduced
 
-__all__ = ["Region", "Plan", "plan", "SMALL"]
+__all__ = ["Plan", "Region", "plan"]
 
-# Below this, a whole space is one tile: every reduction is complete in it.
-SMALL = 32768
 # The most elements that an inner reduction may hold at once, other axes aside.
 WIDEST = 1 << 17
 # Operations in one kernel: more make it slow to compile and short of registers.
 MOST = 128
 VIEWS = frozenset(("expand", "reshape", "permute", "slice", "windows"))
-ARG = frozenset(("argmax", "argmin"))
-
-
-@dataclass
-class Region:
-    """What one kernel computes.
-
-    `shape` is the iteration space, without axes of size 1; `places` says for each node
-    which axis of it each axis of the node is, `reads` for each reduction the same of
-    its argument. `inputs` are the values read, as they are stored; `outputs` the nodes
-    that others read.
-    """
-
-    kind: str
-    nodes: list[Value]
-    shape: tuple
-    places: dict[int, tuple] = field(default_factory=dict)
-    reads: dict[int, tuple] = field(default_factory=dict)
-    late: frozenset = frozenset()
-    inner: frozenset = frozenset()
-    inputs: list[Value] = field(default_factory=list)
-    outputs: list[Value] = field(default_factory=list)
-
-    @property
-    def reductions(self) -> list[Value]:
-        """The nodes that reduce."""
-        return [v for v in self.nodes if OPS[v.op].kind == "reduce"]
-
-    @property
-    def small(self) -> bool:
-        """Whether the space is static and fits in one tile."""
-        return is_small(self.shape)
-
-
-@dataclass
-class Plan:
-    """Regions in an order that runs, and what every value is a view of."""
-
-    regions: list[Region]
-    views: dict[int, View]
-
-
-def is_small(shape: tuple) -> bool:
-    """Whether the space is static and fits in one tile."""
-    return all(type(n) is int for n in shape) and elements(shape) <= SMALL
 
 
 def plan(graph: Graph) -> Plan:
@@ -119,7 +71,7 @@ class _Planner:
             self.views[v.id] = free
         elif OPS[v.op].kind in ("pointwise", "compare"):
             self.settle_pointwise(v)
-        elif OPS[v.op].kind == "reduce" and not _of_windows(v):
+        elif OPS[v.op].kind == "reduce" and not of_windows(v):
             self.settle_reduction(v)
         else:
             self.alone(v, "view" if v.op in VIEWS else "opaque")
@@ -148,7 +100,7 @@ class _Planner:
                 break
         else:
             c = self.fresh(v, v.shape, below)
-            c.places[v.id] = tuple(self.views_place(v.shape))
+            c.places[v.id] = numbered(v.shape)
         self.gather_in(c, v, below)
 
     def fresh(self, v: Value, shape: tuple, below: list[Cluster]) -> Cluster:
@@ -157,10 +109,6 @@ class _Planner:
         raise_depth(c, below)
         connect(c, below)
         return c
-
-    def views_place(self, shape: tuple) -> Iterator[Optional[int]]:
-        count = iter(range(len(shape)))
-        return (next(count) if n not in (1,) else None for n in map(_plain_size, shape))
 
     def place_in(self, c: Cluster, v: Value) -> Optional[tuple]:
         """Where `v` lies in the space of `c`; None if `c` cannot compute it."""
@@ -238,8 +186,8 @@ class _Planner:
 
     def start_reduction(self, v: Value, below: list[Cluster]) -> None:
         x = v.args[0]
-        space, where = squeeze(x.shape), tuple(self.views_place(x.shape))
-        over = _axes_of(v, where)
+        space, where = squeeze(x.shape), numbered(x.shape)
+        over = axes_of(v, where)
         inner = self.is_inner(space, over)
         if not inner and v.op in ARG:
             self.alone(v, "opaque")
@@ -252,7 +200,7 @@ class _Planner:
             self.readers.setdefault(source.id, []).append(c)
 
     def reduce_in(self, c: Cluster, v: Value, where: tuple, below: list) -> bool:
-        over = _axes_of(v, where)
+        over = axes_of(v, where)
         inner = self.is_inner(c.space, over | c.inner)
         if not inner and v.op in ARG:
             return False
@@ -302,7 +250,7 @@ class _Planner:
 
     def regions(self) -> list[Region]:
         clusters = dict.fromkeys(c.now() for c in self.home.values())
-        made = [self.region(c) for c in _in_order(clusters)]
+        made = [self.region(c) for c in in_order(clusters)]
         self.connect_regions(made)
         return made
 
@@ -320,40 +268,3 @@ class _Planner:
             read = (s for v in r.nodes for s in self.sources(v))
             r.inputs = list({s.id: s for s in read if s.id not in own}.values())
             wanted.update(s.id for s in r.inputs)
-
-
-def reduced(v: Value) -> tuple:
-    """The (negative) axes that a reduction drops."""
-    return (v.attrs["axis"],) if v.op in ARG else v.attrs["axes"]
-
-
-def _axes_of(v: Value, where: tuple) -> frozenset:
-    places = (where[len(where) + axis] for axis in reduced(v))
-    return frozenset(a for a in places if a is not None)
-
-
-def _of_windows(v: Value) -> bool:
-    """A reduction of exactly the offsets of windows is done by shifted slices."""
-    x = v.args[0]
-    if x.op != "windows" or v.op in ARG:
-        return False
-    return sorted(v.attrs["axes"]) == list(range(-len(x.attrs["size"]), 0))
-
-
-def _plain_size(n: object) -> object:
-    return n if type(n) is int else None
-
-
-def _in_order(clusters: dict) -> Iterator[Cluster]:
-    """An order in which all is computed before it is read, near to the user's."""
-    first = {c: min(v.id for v in c.nodes) for c in clusters}
-    missing = {c: len(c.before) for c in clusters}
-    ready = [(first[c], i, c) for i, c in enumerate(clusters) if not missing[c]]
-    heapq.heapify(ready)
-    while ready:
-        _, i, c = heapq.heappop(ready)
-        yield c
-        for q in c.after:
-            missing[q] -= 1
-            if not missing[q]:
-                heapq.heappush(ready, (first[q], first[q], q))

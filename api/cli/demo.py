@@ -144,9 +144,9 @@ class Demo:
         source = jitted.step.lower(*jitted.batch).source
         path.write_text(source, encoding="utf-8")
         self.summary["source"] = str(path)
-        lines = source.splitlines()
-        self.say(f"\nthe step as generated code, from {len(lines)} lines in {path}:")
-        self.say("\n".join(f"    {line}" for line in _piece(lines)))
+        lines = source.count("\n")
+        self.say(f"\na kernel of the generated code, all {lines} lines in {path}:\n")
+        self.say("\n".join(f"    {line}" for line in _piece(source)))
 
     def reload(self, jitted: digits.Run) -> None:
         """Save the traced model; a process without its source says the same."""
@@ -205,13 +205,11 @@ def _difference(one: Any, other: Any) -> float:
     return float(np.abs(one - other).max() / max(np.abs(other).max(), 1e-30))
 
 
-def _piece(lines: list[str], length: int = 24) -> list[str]:
-    """Some lines that show the code's face: from the longest function's start."""
-    starts = [i for i, line in enumerate(lines) if line.startswith("def ")] or [0]
-    ends = starts[1:] + [len(lines)]
-    start, end = max(zip(starts, ends), key=lambda span: span[1] - span[0])
-    more = ["..."] if end - start > length else []
-    return lines[start : min(end, start + length)] + more
+def _piece(source: str, length: int = 24) -> list[str]:
+    """The first function of the generated code: one kernel, as a rule."""
+    functions = source.partition("\ndef ")[2].partition("\n\n\n")[0]
+    lines = f"def {functions}".splitlines()
+    return lines if len(lines) <= length else [*lines[:length], "..."]
 
 
 def _in_new_process(model: Path, images: np.ndarray) -> tuple[np.ndarray, float]:

@@ -16,7 +16,8 @@ from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, make, placeholder, reachable
 from ...tracer.storage import Storage
 from ...tracer.types import float32
-from ..tensor import FREED, Tensor, tape
+from ..history import FREED, tape
+from ..tensor import Tensor
 
 __all__ = ["Border", "spent"]
 

@@ -352,7 +352,7 @@ def _static(shape: tuple) -> bool:
 
 
 def _place(w: Writer, container: Any, key: Any, value: Any) -> str:
-    c, v = w.bind("c", container), w.literal(value)
+    c, v = w.bind("c", container), w.bind("z", value)
     if hasattr(container, "cell_contents"):
         return f"{c}.cell_contents is not {v}"
     missing = f", {w.bind('missing', MISSING)}" if value is MISSING else ""

@@ -37,6 +37,8 @@ class Jitted:
     compiled code only; any other records, and gives the same answer.
     """
 
+    _path = Path
+
     def __init__(self, function: Callable, dynamic_shapes: Optional[dict] = None):
         functools.update_wrapper(self, function, updated=())
         self.__wrapped__ = function
@@ -120,7 +122,7 @@ class Jitted:
             raise NotKept(f"it reads {pins.arrays[0]}, whose numbers nobody watches")
         if may_mutate(recording.listener.codes):
             self._check_settled(pins, held)
-        path = Path(recording, leaves)
+        path = self._path(recording, leaves)
         entry.add(path, pins)
         self._report.kept(path)
 

@@ -9,7 +9,7 @@ from typing import Any, Optional
 import numpy as np
 
 from ...tracer.record import state
-from ..autograd import no_grad
+from ..gradmode import no_grad
 from ..creation import from_numpy
 from ..fill import eye
 from ..random import standard_normal, uniform

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional
 
-from ..autograd import no_grad
+from ..gradmode import no_grad
 from ..tensor import Tensor
 from .parameter import Parameter, UninitializedParameter
 

@@ -13,11 +13,17 @@ from typing import Any, NamedTuple
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph
 from ...tracer.pytree import Spec
-from ...tracer.sizes import Dim
-from ..jit.path import Path, Ref, Source
-from ..tensor import Tensor
 
-__all__ = ["Plan", "Place", "State", "plan_of"]
+__all__ = ["Plan", "Place", "STEPS", "PLAIN_KINDS", "portable", "named"]
+
+# The view steps and the containers of a program, and of its file.
+STEPS = ("reshape", "permute", "slice", "expand", "windows", "stop_gradient")
+PLAIN_KINDS = {
+    "tuple": tuple,
+    "list": list,
+    "dict": dict,
+    "ordered": collections.OrderedDict,
+}
 
 
 class Place(NamedTuple):
@@ -33,8 +39,11 @@ class Plan(NamedTuple):
     `graph` returns the outputs, then the guards. `inputs` says where each of its
     inputs comes from; the first `fresh` outputs are storages of results, the others
     go to `writes`. `result` and `spec` rebuild what the function returned; a result is
-    ("new", storage number, steps), ("same", Place), ("view", Place, steps) or
-    ("plain", value). `grads` are (state name, result) to leave in `.grad`.
+    ("new", storage number, steps), ("same", Place), ("view", Place, steps),
+    ("plain", value) or ("again", number of an earlier result). `grads` are (Place,
+    result) to leave in `.grad`, `unset` the places whose `.grad` must be None before.
+    `blocks` counts what is drawn from the random generator, `sizes` are
+    (left, sign, right, outcome) of the comparisons of sizes that Python relied on.
     """
 
     graph: Graph
@@ -44,90 +53,24 @@ class Plan(NamedTuple):
     result: tuple
     spec: Any
     guards: tuple
-    lines: tuple
-    grads: tuple
-    blocks: Any
+    grads: tuple = ()
+    unset: tuple = ()
+    blocks: Any = 0
+    sizes: tuple = ()
+
+    @property
+    def lines(self) -> tuple:
+        """The user's line of each guard."""
+        values = self.graph.outputs[len(self.graph.outputs) - len(self.guards) :]
+        return tuple(v.line for v in values)
 
 
-class State:
-    """The tensors of a program, by name: the module's own names where there are."""
-
-    def __init__(self, module: Any) -> None:
-        self.tensors: dict[str, Tensor] = {}
-        self._names: dict[int, str] = {}
-        for kind in ("named_parameters", "named_buffers"):
-            for name, t in getattr(module, kind, lambda: ())():
-                self._names[id(t)] = name
-
-    def name(self, t: Tensor) -> str:
-        """The name of `t`, which from now on belongs to the program."""
-        name = self._names.setdefault(id(t), f"captured.{len(self._names)}")
-        self.tensors[name] = t
-        return name
-
-
-def plan_of(path: Path, state: State) -> Plan:
-    """The plan of a path. TraceError for what has no meaning outside its process."""
-    return Plan(
-        graph=path.program,
-        inputs=tuple(_input(*i, state) for i in path.inputs),
-        fresh=len(path.fresh),
-        writes=tuple(_written(s, root, state) for s, root in path.writes),
-        result=tuple(_result(ref, state) for ref in path.result),
-        spec=_portable(path.result_spec),
-        guards=tuple(path.guards),
-        lines=tuple(path.lines),
-        grads=tuple(_grad(slot, ref, state) for slot, ref in path.assigns),
-        blocks=path.draws[0][1] if path.draws else 0,
-    )
-
-
-def _input(kind: str, owner: Any, key: Any, state: State) -> Place:
-    if kind == "generator":
-        return Place("generator", "")
-    if kind == "tensor":
-        return _place(owner, state)
-    raise TraceError(
-        "a program cannot hold "
-        + ("a number that is read anew at each call" if kind == "number" else "aliases")
-        + f": {owner!r}"
-    )
-
-
-def _place(source: Source, state: State) -> Place:
-    if source.kind == "arg":
-        return Place("arg", source.at)
-    if source.kind == "pin":
-        return Place("state", state.name(source.at))
-    raise TraceError("a program cannot read a gradient that an earlier call left behind")
-
-
-def _written(source: Source, root: bool, state: State) -> Place:
-    return _place(source, state)
-
-
-def _result(ref: Ref, state: State) -> tuple:
-    if ref.kind == "new":
-        return ("new", ref.of[0], ref.steps)
-    if ref.kind in ("same", "view"):
-        return (ref.kind, _place(ref.of, state), ref.steps)
-    if isinstance(ref.of, (bool, int, float, str, type(None), Dim)):
-        return ("plain", ref.of, ())
-    raise TraceError(f"a program cannot return {ref.of!r}")
-
-
-def _grad(slot: Any, ref: Ref, state: State) -> tuple:
-    if slot.key != "_grad" or slot.item:
-        raise TraceError(f"a program cannot assign to {slot.key!r} of {slot.owner!r}")
-    return (state.name(slot.owner), None if ref.of is None else _result(ref, state))
-
-
-def _portable(spec: Any) -> Any:
+def portable(spec: Any) -> Any:
     """The Spec with the user's own classes replaced by named tuples."""
     if spec is None:
         return None
-    below = tuple(map(_portable, spec.below))
-    if spec.kind in (tuple, list, dict):
+    below = tuple(map(portable, spec.below))
+    if spec.kind in PLAIN_KINDS.values():
         return Spec(spec.kind, spec.keys, below)
     fields = spec.keys or getattr(spec.kind, "_fields", ())
     return Spec(named(spec.kind.__name__, tuple(fields)), None, below)
@@ -137,8 +80,14 @@ _made: dict[tuple, type] = {}
 
 
 def named(name: str, fields: tuple) -> type:
-    """A named tuple type; the same one for the same name and fields."""
+    """A named tuple type; the same one for the same name and fields.
+
+    TraceError for names that are no identifiers, or that begin with an underscore.
+    """
     key = (name, fields)
     if key not in _made:
-        _made[key] = collections.namedtuple(name, fields)  # type: ignore[misc]
+        try:
+            _made[key] = collections.namedtuple(name, fields)  # type: ignore[misc]
+        except ValueError as error:
+            raise TraceError(f"{name}{fields}: {error}") from None
     return _made[key]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import Any, Optional
 
-from ...tracer.errors import DTypeError, GuardError, ShapeError
-from ...tracer.graph import Graph, Value
+from ...tracer.errors import GuardError, ShapeError
+from ...tracer.graph import Graph, Value, make
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import state as thread
-from ...tracer.sizes import Dim, substitute
+from ...tracer.sizes import Dim, Int, same_size, substitute
 from ...tracer.splice import Splice
-from ...tracer.types import BY_NUMPY
-from ..device import device as as_device
+from ...tracer.types import int64
+from ..device import check_device
 from ..engine import executable
+from ..generator import default_generator
 from ..jit.jitted import Jitted
 from ..jit.tree import End, Fork, Tree
 from ..jit.unpack import Kind
-from ..generator import default_generator
+from ..scalars import item
 from ..tensor import Tensor, view, wrap, write
 from .plan import Place, Plan
+from .signature import Signature
+from .storing import save_program
 
 __all__ = ["Program"]
 
@@ -31,13 +35,11 @@ class Program:
     given and expected); a path that was never recorded raises GuardError.
     """
 
-    def __init__(
-        self, name: str, leaves: list, spec: Any, state: dict[str, Tensor]
-    ) -> None:
-        self.name, self.leaves, self.spec = name, leaves, spec
+    def __init__(self, signature: Signature, state: dict[str, Tensor]) -> None:
+        self.name, self.signature = signature.name, signature
         self.plans: list[Plan] = []
         self._state = state
-        self._tree = Tree(name)
+        self._tree = Tree(self.name)
         self._jitted = _Compiled(self)
 
     def add(self, plan: Plan) -> None:
@@ -63,7 +65,7 @@ class Program:
 
     def state_dict(self) -> dict[str, Tensor]:
         """The tensors of the program by name; they are the program's own."""
-        return {name: t.detach() for name, t in self._state.items()}
+        return {name: view(t, "stop_gradient") for name, t in self._state.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Copy other numbers into the program's tensors. KeyError for a wrong name."""
@@ -75,7 +77,7 @@ class Program:
                 have, want = list(t.shape), list(self._state[name].shape)
                 raise ShapeError(f"size mismatch for {name}: {have}, expected {want}")
         for name, t in state.items():
-            write(self._state[name].detach(), t)
+            write(view(self._state[name], "stop_gradient"), t)
 
     def parameters(self) -> list[Tensor]:
         """The program's tensors."""
@@ -83,7 +85,7 @@ class Program:
 
     def to(self, device: Any) -> "Program":
         """The program on another device (DeviceError where there is none)."""
-        as_device(device).require()
+        check_device(device)
         return self
 
     def eval(self) -> "Program":
@@ -92,46 +94,50 @@ class Program:
 
     def save(self, path: Any) -> None:
         """Write the program to one file: graph text and tensors, no code."""
-        from .storing import save_program
-
         save_program(self, path)
 
     def __repr__(self) -> str:
-        return f"<program {self.signature()}: {len(self._state)} tensors>"
-
-    def signature(self) -> str:
-        """The arguments it takes, as text."""
-        return f"{self.name}({', '.join(map(_describe, self.leaves))})"
+        return f"<program {self.signature}: {len(self._state)} tensors>"
 
     # -- running: the graphs are spliced into the recording of a jitted call
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         leaves, spec = flatten((args, kwargs))
-        sizes = self._check(leaves, spec)
-        rec = thread.recorder
-        assert rec is not None
-        known = {
-            v.id: self._value(place[1], leaves) for place, v in self._tree.inputs
-        }
+        sizes = self.signature.check(leaves, spec)
+        self._check_sizes(sizes)
+        inputs = self._tree.inputs
+        known = {v.id: self._value(place, leaves) for (_, place, _), v in inputs}
         splice = Splice(known, sizes)
         end = self._follow(splice)
-        return _finish(self, end, splice, leaves)
+        return _Finish(self, end.path.plan, leaves, splice).run(end.outputs)
 
     def _value(self, place: Place, leaves: list) -> Value:
-        rec = thread.recorder
-        if place.kind == "generator":
-            return rec.draw(default_generator, 0)[0]  # type: ignore[union-attr]
-        return rec.value_of(self._tensor(place, leaves))  # type: ignore[union-attr]
+        rec: Any = thread.recorder
+        if place.kind != "generator":
+            return rec.value_of(self.tensor(place, leaves))
+        words, drawn = rec.draw(default_generator, 0)
+        return words if same_size(drawn, 0) else words + _second(drawn)
 
-    def _tensor(self, place: Place, leaves: list) -> Tensor:
+    def tensor(self, place: Place, leaves: list) -> Tensor:
+        """The tensor at a place."""
         return leaves[place.at] if place.kind == "arg" else self._state[place.at]
 
-    def _follow(self, splice: Splice) -> End:
-        here = self._tree.root
+    def _check_sizes(self, sizes: dict[str, Int]) -> None:
+        for left, sign, right, outcome in {s for p in self.plans for s in p.sizes}:
+            if _SIGNS[sign](substitute(left, sizes), substitute(right, sizes)) != outcome:
+                given = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+                raise GuardError(
+                    f"{self.name}: with {given} it would go a way that was never "
+                    f"recorded: {left} {sign} {right} was {outcome} in its example"
+                )
+
+    def _follow(self, splice: Splice) -> Any:
+        rec: Any = thread.recorder
+        here: Any = self._tree.root
         while isinstance(here, Fork):
-            t = wrap(thread.recorder, splice.values([here.value])[0])  # type: ignore
-            seen = t.item()
-            found = next((b for o, b in here.branches.items() if o == seen), None)
+            seen = item(wrap(rec, splice.values([here.value])[0]))
+            branches = here.branches.items()
+            found = next((b for o, b in branches if o == seen or (o != o) & (seen != seen)), None)
             if found is None:
                 known = ", ".join(map(repr, here.branches))
                 raise GuardError(
@@ -140,34 +146,25 @@ class Program:
                     "that goes there as well."
                 )
             here = found
-        assert here is not None
         return here
 
-    def _check(self, leaves: list, spec: Any) -> dict:
-        if spec != self.spec:
-            raise TypeError(
-                f"{self.signature()} was called with other arguments: {spec!r} given, "
-                f"{self.spec!r} expected"
-            )
-        sizes: dict = {}
-        for i, (x, kind) in enumerate(zip(leaves, self.leaves)):
-            if isinstance(kind, Kind):
-                self._check_tensor(i, x, kind, sizes)
-            elif x is not kind and (type(x) is not type(kind) or x != kind):
-                raise TypeError(f"argument {i} of {self.signature()} is {x!r}")
-        return sizes
 
-    def _check_tensor(self, i: int, x: Any, kind: Kind, sizes: dict) -> None:
-        if not isinstance(x, Tensor):
-            given = type(x).__name__
-            raise TypeError(f"argument {i} of {self.signature()} is a {given}")
-        if x.dtype is not BY_NUMPY[kind.dtype]:
-            raise DTypeError(f"argument {i} of {self.signature()} is {x.dtype}")
-        fits = len(x.shape) == len(kind.shape)
-        if not fits or not all(map(_fit(sizes), kind.shape, x.shape)):
-            raise ShapeError(
-                f"argument {i} of {self.signature()} has shape {list(x.shape)}"
-            )
+_SIGNS = {
+    "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _second(count: Int) -> Value:
+    """i64[0, count], which moves the state of a generator on by so many blocks."""
+    place = make("iota", (), axis=-1, shape=(2,), dtype=int64)
+    if not isinstance(count, Dim):
+        return place * count
+    ones = make("constant", (), value=1, shape=(count,), dtype=int64)
+    return place * ones.sum((-1,)).expand((2,))
 
 
 class _Compiled(Jitted):
@@ -181,7 +178,7 @@ class _Compiled(Jitted):
     def _shapes(self, args: tuple, kwargs: dict) -> dict:
         leaves, _ = flatten((args, kwargs))
         found = {}
-        for x, kind in zip(leaves, self._program.leaves):
+        for x, kind in zip(leaves, self._program.signature.leaves):
             if isinstance(x, Tensor) and isinstance(kind, Kind):
                 found[id(x)] = (x, _symbols(kind.shape, x._array.shape))
         return found
@@ -204,47 +201,60 @@ class _Branch:
         self.guards, self.lines = plan.guards, plan.lines
 
 
-def _fit(sizes: dict) -> Any:
-    def fits(expected: Any, given: Any) -> bool:
-        if not isinstance(expected, Dim):
-            return given == expected
-        if expected.text.isidentifier() and expected.text not in sizes:
-            sizes[expected.text] = given
-            top = expected.max
-            return given >= expected.min and (top is None or given <= top)
-        return given == substitute(expected, sizes)
+class _Finish:
+    """Writes what a path writes and hands out what it returns."""
 
-    return fits
+    def __init__(self, program: Program, plan: Plan, leaves: list, splice: Splice):
+        self.program, self.plan, self.leaves, self.splice = program, plan, leaves, splice
+        self.roots: list[Tensor] = []
+        self.results: list[Any] = []
 
+    def run(self, outputs: tuple) -> Any:
+        """The result, after all writes."""
+        rec: Any = thread.recorder
+        plan, splice = self.plan, self.splice
+        written = [self.tensor(place) for place in plan.writes]
+        self.check(written)
+        values = splice.values(outputs)
+        self.roots = [wrap(rec, v) for v in values[: plan.fresh]]
+        for t, v in zip(written, values[plan.fresh :]):
+            rec.write(t, v)
+        if not same_size(plan.blocks, 0):
+            rec.draw(default_generator, splice.renew(plan.blocks))
+        for place, entry in plan.grads:
+            self.tensor(place).grad = entry and self.made(entry)  # type: ignore
+        for entry in plan.result:
+            self.results.append(self.made(entry))
+        return rebuild(plan.spec, self.results)
 
-def _describe(leaf: Any) -> str:
-    if not isinstance(leaf, Kind):
-        return repr(leaf)
-    sizes = ", ".join(map(str, leaf.shape))
-    return f"{BY_NUMPY[leaf.dtype].name}[{sizes}]"
+    def tensor(self, place: Place) -> Tensor:
+        """The tensor at a place."""
+        return self.program.tensor(place, self.leaves)
 
+    def check(self, written: list[Tensor]) -> None:
+        """Nothing that the recording took for granted about tensors is otherwise."""
+        for place in self.plan.unset:
+            if self.tensor(place).grad is not None:  # type: ignore[attr-defined]
+                raise GuardError(
+                    f"{self.program.name}: {place.kind} {place.at} has a gradient from "
+                    "before; it had none when this was traced. Set .grad to None."
+                )
+        tensors = [t for t in self.leaves if isinstance(t, Tensor)]
+        for t in (*tensors, *self.program.parameters()):
+            if any(t is not w and t._storage is w._storage for w in written):
+                raise RuntimeError(
+                    f"{self.program.name} writes a tensor that shares memory with "
+                    "another one it was given: clone() one of them"
+                )
 
-def _finish(program: Program, end: End, splice: Splice, leaves: list) -> Any:
-    """Write what the path writes and hand out what it returns."""
-    rec, plan = thread.recorder, end.path.plan  # type: ignore[attr-defined]
-    values = splice.values(end.outputs)
-    roots = [wrap(rec, v) for v in values[: plan.fresh]]  # type: ignore[arg-type]
-    for place, v in zip(plan.writes, values[plan.fresh :]):
-        rec.write(program._tensor(place, leaves).detach(), v)  # type: ignore
-    if plan.blocks:
-        rec.draw(default_generator, splice.renew(plan.blocks))  # type: ignore
-
-    def make(entry: tuple) -> Any:
+    def made(self, entry: tuple) -> Any:
+        """A leaf of the result."""
         kind, of, steps = entry
         if kind == "plain":
-            return splice.renew(of)
-        t = roots[of] if kind == "new" else program._tensor(of, leaves)
+            return self.splice.renew(of)
+        if kind == "again":
+            return self.results[of]
+        t = self.roots[of] if kind == "new" else self.tensor(of)
         for op, attrs in steps:
-            t = view(t, op, **{k: splice.renew(a) for k, a in attrs.items()})
+            t = view(t, op, **{k: self.splice.renew(a) for k, a in attrs.items()})
         return t
-
-    for name, entry in plan.grads:
-        program._state[name].grad = entry and make(entry)  # type: ignore
-    return rebuild(plan.spec, map(make, plan.result))
-
-

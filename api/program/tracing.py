@@ -7,13 +7,14 @@ from typing import Any, Callable, Optional
 from ...tracer.errors import TraceError
 from ...tracer.pytree import flatten
 from ..jit.jitted import Jitted
-from ..jit.path import NotKept, Path
+from ..jit.path import NotKept
 from ..jit.recording import Recording, record
 from ..jit.symbols import symbolic_shapes
 from ..jit.unpack import Kind, kinds_of
 from ..tensor import Tensor
-from .plan import State, plan_of
+from .planning import State, Way, plan_of
 from .program import Program
+from .signature import Signature
 
 __all__ = ["trace", "script", "Script"]
 
@@ -39,10 +40,10 @@ def trace(
     name = _name(f)
     recording = record(name, f, args, {}, shapes)
     state = State(f)
-    program = Program(name, kinds, spec, state.tensors)
+    program = Program(Signature(name, kinds, spec), state.tensors)
     try:
         _check(recording)
-        program.add(plan_of(Path(recording, leaves), state))
+        program.add(plan_of(Way(recording, leaves), state))
     except NotKept as why:
         raise TraceError(f"{name} cannot be traced: {why}") from None
     finally:
@@ -81,6 +82,8 @@ def _bare(kinds: list) -> list:
 class Script(Jitted):
     """A jitted function whose recorded ways can be saved as one Program."""
 
+    _path = Way
+
     def program(self) -> Program:
         """All ways recorded so far. TraceError when it was never called."""
         if not self._recent:
@@ -89,9 +92,8 @@ class Script(Jitted):
             )
         entry = self._recent[0]
         state = State(self.__wrapped__)
-        program = Program(
-            self._name, _bare(entry.leaves), entry.spec, state.tensors
-        )
+        signature = Signature(self._name, _bare(entry.leaves), entry.spec)
+        program = Program(signature, state.tensors)
         for path in entry.tree.paths:
             program.add(plan_of(path, state))
         return program
@@ -101,6 +103,8 @@ class Script(Jitted):
         self.program().save(path)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         return getattr(self.__wrapped__, name)
 
 

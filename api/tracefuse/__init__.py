@@ -27,6 +27,7 @@ from tracefuse.api.inplace import *
 from tracefuse.api.interop import *
 from tracefuse.api.joining import *
 from tracefuse.api.legacy import *
+from tracefuse.api.linalg import *
 from tracefuse.api.middle import *
 from tracefuse.api.moments import *
 from tracefuse.api.multinomial import *
@@ -51,7 +52,7 @@ from tracefuse.api.tensor import *
 from tracefuse.api.transforms import *
 from tracefuse.api.triangles import *
 from tracefuse.api.trigonometry import *
-from tracefuse.api.autograd import (
+from tracefuse.api.gradmode import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
@@ -63,7 +64,6 @@ from tracefuse.tracer.errors import *
 from tracefuse.tracer.sizes import Dim as Dim
 from tracefuse import autograd as autograd
 from tracefuse import jit as jit
-from tracefuse import linalg as linalg
 from tracefuse import nn as nn
 from tracefuse import optim as optim
 from tracefuse import utils as utils

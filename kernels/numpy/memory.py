@@ -119,7 +119,7 @@ def place(block: Block, dying: dict[int, list[Array]]) -> int:
 
 
 def take(array: Array, arena: Arena, slots: "Slots") -> None:
-    """Memory for a scratch array: a place in the arena, or a name where there is none."""
+    """Memory for a scratch array: a place in the arena, or else a name."""
     if array.static:
         array.at = arena.take(array.nbytes)
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 __all__ = ["copy_into", "fold_into", "pad_into", "pool_into"]
 
-Array = np.ndarray
+Array: TypeAlias = np.ndarray
 # A transposed copy in tiles of this shape keeps both sides in the cache.
 ROWS, COLUMNS = 64, 256
 LARGE = 1 << 15

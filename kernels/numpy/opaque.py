@@ -200,12 +200,25 @@ def _argsort(p: Program, v: Value) -> None:
 # -- sources
 
 
+# Lines up to this length are made once, when the module is loaded.
+LINE = 1 << 16
+
+
 def _iota(p: Program, v: Value) -> None:
-    axis, dtype = v.attrs["axis"], dtype_text(v.dtype)
-    line = f"arange({size_text(v.shape[axis])}, dtype={dtype})"
+    axis, n = v.attrs["axis"], v.shape[v.attrs["axis"]]
+    line = f"arange({size_text(n)}, dtype={dtype_text(v.dtype)})"
     if axis != -1:
-        line += ".reshape((-1" + ", 1" * (-axis - 1) + "))"
-    p.write(f"copyto({p.target(v)}, {line})")
+        line = f"{line}.reshape((-1{', 1' * (-axis - 1)}))"
+    if v.id in p.claims:
+        p.write(f"copyto({p.target(v)}, {line})")
+        return
+    text = f"broadcast_to({line}, {shape_text(v.shape)})"
+    if all(type(n) is int for n in v.shape) and n <= LINE:
+        name = p.table(text)
+    else:
+        name = p.local_name()
+        p.write(f"{name} = {text}")
+    p.stored[v.id] = Stored(name, v.shape, _all_broken(v))
 
 
 def _random_bits(p: Program, v: Value) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Callable
-
+from ...tracer import types
 from ...tracer.graph import Value
+from ..axes import elements
+from .block import Block
 
-__all__ = ["UFUNCS", "statements"]
+__all__ = ["is_loud", "statements"]
 
 UFUNCS = {
     "neg": "negative",
@@ -45,43 +46,57 @@ UFUNCS = {
 _BY_NAME = ("maximum", "minimum")
 # These cannot set a floating-point flag.
 _SILENT = frozenset("neg abs floor round maximum minimum eq ne lt le where".split())
-
-Write = Callable[..., None]
+# From here on, choosing by bits beats copying where a mask is set.
+MANY = 1024
+_BITS = {1: types.int8, 2: types.int16, 4: types.int32, 8: types.int64}
 
 
 def statements(
-    v: Value, args: list[str], out: str, write: Write, allocate: bool = False
+    v: Value, args: list[str], out: str, shape: tuple, block: Block, free: bool = False
 ) -> None:
-    """Write the statements that put `v` of `args` into `out`.
+    """Write the statements that put `v` of `args` into `out`, an array of `shape`.
 
-    `allocate` says that a ufunc may make that array itself, if it is the first to
-    write it.
+    `free` says that a ufunc may make that array itself, if it is the first to write it.
     """
     name = UFUNCS.get(v.op)
     if name is None:
-        _OTHERS[v.op](v, args, out, write)
+        _OTHERS[v.op](v, args, out, shape, block)
         return
     given = ", ".join(args)
     by_name = "out=" if name in _BY_NAME else ""
-    direct = f"{name}({given})" if allocate else ""
-    write(f"{name}({given}, {by_name}{out})", elementwise=True, direct=direct)
+    direct = f"{name}({given})" if free else ""
+    block.write(f"{name}({given}, {by_name}{out})", elementwise=True, direct=direct)
 
 
-def _where(v: Value, args: list[str], out: str, write: Write) -> None:
+def _where(v: Value, args: list[str], out: str, shape: tuple, block: Block) -> None:
     condition, a, b = args
-    write(f"copyto({out}, {b})", elementwise=True)
-    write(f'copyto({out}, {a}, "same_kind", {condition})')
-
-
-def _cast(v: Value, args: list[str], out: str, write: Write) -> None:
-    write(f'copyto({out}, {args[0]}, "unsafe")')
-
-
-def _special(v: Value, args: list[str], out: str, write: Write) -> None:
-    if v.dtype.itemsize == 2:
-        write(f"{v.op}_half({args[0]}, {out})")
+    many = not all(type(n) is int for n in shape) or elements(shape) >= MANY
+    if not many:
+        block.write(f"copyto({out}, {b})", elementwise=True)
+        block.write(f'copyto({out}, {a}, "same_kind", {condition})')
+        return
+    mask = block.array(shape, _BITS[v.dtype.itemsize])
+    if _is_zero(v.args[2]):
+        block.write(f"keep_where({condition}, {a}, {out}, {mask})", elementwise=True)
+    elif _is_zero(v.args[1]):
+        block.write(f"drop_where({condition}, {b}, {out}, {mask})", elementwise=True)
     else:
-        write(f"{v.op}_tile({args[0]}, {out})")
+        block.write(f"select({condition}, {a}, {b}, {out}, {mask})")
+
+
+def _is_zero(v: Value) -> bool:
+    while v.op == "expand":
+        v = v.args[0]
+    return v.op == "constant" and repr(v.attrs["value"]) in ("0", "0.0", "False")
+
+
+def _cast(v: Value, args: list[str], out: str, shape: tuple, block: Block) -> None:
+    block.write(f'copyto({out}, {args[0]}, "unsafe")')
+
+
+def _special(v: Value, args: list[str], out: str, shape: tuple, block: Block) -> None:
+    kind = "half" if v.dtype.itemsize == 2 else "tile"
+    block.write(f"{v.op}_{kind}({args[0]}, {out})")
 
 
 _OTHERS = {"where": _where, "cast": _cast, "erf": _special, "erfinv": _special}

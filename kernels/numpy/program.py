@@ -6,7 +6,7 @@ from typing import Optional, Sequence
 
 from ...tracer.graph import Graph, Value
 from ..axes import elements, is_one, key
-from ..fusion import Plan, Region
+from ..regions import Plan, Region
 from .block import Block
 from .fresh import LARGE
 from .memory import Finished
@@ -64,6 +64,7 @@ class Program:
         self.firm: dict[int, Stored] = {}  # contiguous copies of what is not
         self.views: dict[tuple, str] = {}
         self.constants: dict[tuple, str] = {}
+        self.tables: dict[str, str] = {}
         self.kernels: dict[str, Kernel] = {}
         self.graph_name = identifier(graph.name)
         self.loud = any(is_loud(v) for r in plan.regions for v in r.nodes)
@@ -161,8 +162,7 @@ class Program:
             self.write(f"copyto({self.target(v)}, {made})")
             return
         if k < 0:
-            self.local += 1
-            text = f"v{self.local}"
+            text = self.local_name()
         else:
             text = self.block.output(f"r{k}", v.shape, v.dtype)
             self.results[k] = text
@@ -182,11 +182,23 @@ class Program:
         return known
 
     def see_now(self, text: str, recipe: str) -> str:
-        self.local += 1
-        name = f"v{self.local}"
+        name = self.local_name()
         known = self.block.alias(text, name)
         self.block.write(f"{name} = {recipe.format(text)}")
         return known
+
+    def table(self, made: str) -> str:
+        """The name of an array that expression `made` makes when the module loads."""
+        return self.tables.setdefault(made, f"k{len(self.tables)}")
+
+    def local_name(self) -> str:
+        """A name that is not taken yet."""
+        self.local += 1
+        return f"v{self.local}"
+
+    def is_splat(self, v: Value) -> bool:
+        """Whether `v` is one number everywhere."""
+        return v.op == "constant" and v.id not in self.inputs
 
     def constant(self, v: Value) -> str:
         """The name of a 0-d array with the value of a splat."""
@@ -224,7 +236,7 @@ class Program:
     def operand(self, a: Value) -> str:
         """An array that broadcasts to the shape of `a` and is `a` then."""
         source, axes = self.plan.views[a.id]
-        if source.op == "constant" and source.id not in self.inputs:
+        if self.is_splat(source):
             return self.constant(source)
         found = self.source(source)
         shape = seen_shape(source, axes)
@@ -237,7 +249,7 @@ class Program:
     def array(self, a: Value) -> str:
         """An array of exactly the shape of `a`."""
         source, axes = self.plan.views[a.id]
-        if source.op == "constant" and source.id not in self.inputs:
+        if self.is_splat(source):
             return f"broadcast_to({self.constant(source)}, {shape_text(a.shape)})"
         text = self.source(source).text
         shape = seen_shape(source, axes)
@@ -264,9 +276,7 @@ class Program:
 
     def is_plain(self, a: Value) -> bool:
         """Whether `a` is a splat, or contiguous and of its own shape."""
-        source, _ = self.plan.views[a.id]
-        splat = source.op == "constant" and source.id not in self.inputs
-        return splat or self.is_solid(a)
+        return self.is_splat(self.plan.views[a.id].source) or self.is_solid(a)
 
     # -- the end
 

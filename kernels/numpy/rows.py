@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 
 __all__ = ["scatter_into", "take_into"]
 
-Array = np.ndarray
+Array: TypeAlias = np.ndarray
 _MODES = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
 # From here on sorting beats adding row by row.
 MANY = 64

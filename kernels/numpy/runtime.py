@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from ...tracer import philox
@@ -13,14 +15,16 @@ from .floats import floats, quiet
 from .fresh import fresh
 from .movement import copy_into, fold_into, pad_into, pool_into
 from .rows import scatter_into, take_into
+from .select import drop_where, keep_where, select
 from .threads import parallel
 
 # fmt: off
 __all__ = [
-    "after", "arena", "argsort_into_new", "copy_into", "erf_half", "erf_tile",
-    "erfinv_half", "erfinv_tile", "floats", "fold_into", "fresh", "highest", "lowest",
-    "pad_into", "parallel", "pool_into", "quiet", "random_words", "scatter_into",
-    "take_into", "view", "windows",
+    "after", "arena", "argsort_into_new", "copy_into", "drop_where", "erf_half",
+    "erf_tile", "erfinv_half", "erfinv_tile", "floats", "fold_into", "fresh",
+    "highest", "keep_where", "lowest", "pad_into", "parallel", "pool_into", "quiet",
+    "random_words", "scatter_into", "select", "stretched", "take_into", "view",
+    "windows",
 ]
 # fmt: on
 
@@ -28,7 +32,7 @@ globals().update(
     {"bool_" if n == "bool" else n: t.np for n, t in DTYPES.items()},
 )
 
-Array = np.ndarray
+Array: TypeAlias = np.ndarray
 
 
 def arena(nbytes: int) -> Array:
@@ -60,6 +64,11 @@ def highest(dtype: np.dtype) -> object:
     if dtype.kind in "iu":
         return np.iinfo(dtype).max
     return True if dtype.kind == "b" else np.inf
+
+
+def stretched(x: Array, shape: tuple) -> Array:
+    """`x` broadcast to `shape`, in memory of its own."""
+    return np.broadcast_to(x, shape).copy()
 
 
 def random_words(state: Array, shape: tuple, skip: int) -> Array:

@@ -6,7 +6,8 @@ import re
 
 from ...tracer.graph import Graph
 from ...tracer.sizes import Dim
-from ..fusion import Region, plan
+from ..fusion import plan
+from ..regions import Region
 from .loops import loop
 from .memory import Finished, finish
 from .names import header
@@ -53,7 +54,7 @@ def emit(p: Program, region: Region) -> None:
 
 def find_symbols(graph: Graph) -> list[str]:
     """The symbolic sizes that input shapes name, as generated code calls them."""
-    found = {}
+    found: dict[str, None] = {}
     for v in graph.inputs:
         for n in v.shape:
             if isinstance(n, Dim) and n.text.isidentifier():
@@ -118,6 +119,7 @@ def module(p: Program, finished: Finished, lines: list[str]) -> str:
     """The whole text."""
     blocks = []
     constants = [constant_line(mark, name) for mark, name in p.constants.items()]
+    constants += [f"{name} = {made}" for made, name in p.tables.items()]
     if constants:
         blocks.append(constants)
     for kernel in p.kernels.values():

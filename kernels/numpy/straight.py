@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...tracer.graph import Value
 from ...tracer.ops import OPS
 from ...tracer.types import HALVES, float32
-from ..fusion import Region
+from ..regions import Region
 from .pointwise import statements
 from .program import Program
 from .spelling import dtype_text, shape_text
@@ -23,7 +23,8 @@ def straight(p: Program, region: Region) -> None:
             reduce_whole(p, v)
         else:
             args = [p.operand(a) for a in v.args]
-            statements(v, args, p.target(v), p.write, may_allocate(p, v))
+            out = p.target(v)
+            statements(v, args, out, v.shape, p.block, may_allocate(p, v))
 
 
 def may_allocate(p: Program, v: Value) -> bool:

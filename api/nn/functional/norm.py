@@ -10,7 +10,7 @@ import math
 from typing import Any, Optional
 
 from ....tracer.types import HALVES, float32
-from ...autograd import no_grad
+from ...gradmode import no_grad
 from ...composite import cast
 from ...dtypes import finfo
 from ...pointwise import sqrt

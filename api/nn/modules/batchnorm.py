@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ....tracer.types import int64
-from ...autograd import no_grad
+from ...gradmode import no_grad
 from ...fill import empty, zeros
 from ...shapes import unsqueeze
 from ...tensor import Tensor

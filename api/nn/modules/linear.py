@@ -6,7 +6,7 @@ import math
 from typing import Any, Optional
 
 from ...attributes import detach
-from ...autograd import no_grad
+from ...gradmode import no_grad
 from ...fill import empty
 from ...shapes import flatten, unflatten
 from ...tensor import Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Union
 
-from ...autograd import no_grad
+from ...gradmode import no_grad
 from ...fill import zeros
 from ...joining import stack
 from ...norms import vector_norm

@@ -1,0 +1,101 @@
+"""The history of eager tensors: the SSA they came from, and what it kept.
+
+An eager result that gradients flow into holds its Value. The Value keeps just those
+arrays that its derivative reads, each with the version of the storage it was read
+from, so that a later write is noticed. (Tensors are told by their `_storage`: this
+file stands below the class.)
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, Callable
+
+import numpy as np
+
+from ..autodiff.derivatives import reads
+from ..tracer.graph import Value, make, placeholder
+from ..tracer.record import state
+from ..tracer.storage import Leaf, Storage, derive, tracked
+from ..tracer.types import BY_NUMPY
+from ..tracer.watch import touch
+
+__all__ = ["FREED", "tape", "keep", "remember", "require_grad", "root_of"]
+
+FREED = "freed"  # stands where a history kept arrays, once a backward has used them
+
+
+def tape(t: Any) -> Value:
+    """The Value of an eager tensor: its history, or an input without one."""
+    storage = t._storage
+    if t._seen != storage.version or t._value is None:
+        if tracked(storage, t._steps):
+            t._value = derive(
+                root_of(storage), t._steps, _leaf_finder(storage.version)
+            )
+        else:
+            t._value = _untracked(t._array)
+        t._seen = storage.version
+    return t._value
+
+
+def root_of(storage: Storage) -> Value:
+    return _untracked(storage.array) if storage.value is None else storage.value
+
+
+def _untracked(array: np.ndarray) -> Value:
+    return placeholder("t", array.shape, BY_NUMPY[array.dtype])
+
+
+def _leaf_finder(version: int) -> Callable[[Leaf, Value], Value]:
+    def find(of: Leaf, value: Value) -> Value:
+        if of.version != version or of.value is None:
+            of.value, of.version = make("leaf", (value,)), version
+            of.value.data = of
+        return of.value
+
+    return find
+
+
+def remember(t: Any, value: Value, operands: tuple) -> None:
+    """Give an eager result its history, with the arrays its derivative will read."""
+    if not value.live:
+        return
+    t._storage.value = t._value = value
+    t._seen = 0
+    reads_result, reads_args = reads(
+        value.op, len(operands), value.attrs.get("mode")
+    )
+    value.data = kept = [keep(t)] if reads_result else []
+    for o, wanted in zip(operands, reads_args):
+        if wanted and hasattr(o, "_storage"):
+            kept.append(keep(o))
+
+
+def keep(t: Any) -> tuple:
+    """What a history keeps of a tensor: its Value, its numbers, and as of when."""
+    return tape(t), t._array, t._storage, t._storage.version
+
+
+def require_grad(t: Any, wanted: bool = True) -> Any:
+    """Turn a tensor into a variable of differentiation (or back)."""
+    if wanted and not t.dtype.is_floating_point:
+        raise RuntimeError(
+            f"only Tensors of floating point dtype can require gradients, not {t.dtype}"
+        )
+    if wanted == t.requires_grad:
+        return t
+    if wanted:
+        t._steps = (*t._steps, ("leaf", {"of": Leaf(weakref.ref(t))}))
+    elif t._steps and t._steps[-1][0] == "leaf":
+        t._steps = t._steps[:-1]
+    else:
+        raise RuntimeError(
+            "you can only change requires_grad flags of leaf variables. If you want "
+            "to use a computed variable in a subgraph that doesn't require "
+            "differentiation use var_no_grad = var.detach()."
+        )
+    t._seen = -1
+    if state.recorder is None or t._storage.maker is not state.recorder:
+        touch()
+    return t

@@ -1,0 +1,82 @@
+"""State dicts of optimizers, in PyTorch's layout: parameters are numbers."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from typing import Any
+
+from ...tracer.watch import touch
+from ..attributes import clone
+from ..composite import cast
+from ..tensor import Tensor
+
+__all__ = ["Saving"]
+
+
+class Saving:
+    """The part of an optimizer that saves and loads."""
+
+    param_groups: list
+    state: Any
+
+    def state_dict(self) -> dict:
+        """{"state": by number of the parameter, "param_groups": options and numbers}.
+
+        The tensors in it are the optimizer's own.
+        """
+        numbers = {id(p): i for i, p in enumerate(self._params())}
+        groups = [
+            {k: [numbers[id(p)] for p in v] if k == "params" else v for k, v in g.items()}
+            for g in self.param_groups
+        ]
+        state = {numbers.get(id(p), p): dict(s) for p, s in self.state.items()}
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Take over options and state. ValueError when the groups do not match.
+
+        Tensors are copied, and cast to the type of their parameter (`step` excepted).
+        """
+        saved = copy.deepcopy(state_dict["param_groups"])
+        _check_groups(self.param_groups, saved)
+        numbers = [i for group in saved for i in group["params"]]
+        params = dict(zip(numbers, self._params()))
+        state: Any = defaultdict(dict)
+        for key, value in state_dict["state"].items():
+            p = params.get(key)
+            state[key if p is None else p] = _converted(value, p, None)
+        for group, new in zip(self.param_groups, saved):
+            group.update({k: v for k, v in new.items() if k != "params"})
+        self.state = state
+        touch()
+
+    def _params(self) -> list:
+        return [p for group in self.param_groups for p in group["params"]]
+
+
+def _check_groups(own: list, saved: list) -> None:
+    if len(own) != len(saved):
+        raise ValueError(
+            "loaded state dict has a different number of parameter groups: "
+            f"{len(saved)} given, {len(own)} expected"
+        )
+    for i, (group, other) in enumerate(zip(own, saved)):
+        if len(group["params"]) != len(other["params"]):
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the "
+                f"size of optimizer's group: group {i} has {len(other['params'])} "
+                f"parameters, {len(group['params'])} expected"
+            )
+
+
+def _converted(value: Any, p: Any, key: Any) -> Any:
+    """A copy of what was saved, in the type of the parameter."""
+    if isinstance(value, Tensor):
+        floating = isinstance(p, Tensor) and p.dtype.is_floating_point
+        return clone(cast(value, p.dtype) if floating and key != "step" else value)
+    if isinstance(value, dict):
+        return {k: _converted(v, p, k) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_converted(v, p, key) for v in value)
+    return value

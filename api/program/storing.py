@@ -1,0 +1,146 @@
+"""Programs to files: graphs as text, tensors as they are, the rest as JSON.
+
+`structure` holds what a Plan and a Signature hold, in the words of docs/format.md;
+`loading.py` reads it back, field by field in the same order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...tracer.errors import TraceError
+from ...tracer.graph import Graph
+from ...tracer.pytree import Spec
+from ...tracer.sizes import Dim, Int
+from ...tracer.text import print_graph
+from ...tracer.types import BY_NUMPY, DType
+from ..contents import store
+from ..jit.unpack import Kind
+from ..plain import SCALARS, dumps, encode_number, show
+from ..stored import kind_of
+from .plan import PLAIN_KINDS, Place, Plan
+
+__all__ = ["save_program", "graph_key"]
+
+_KINDS = {kind: name for name, kind in PLAIN_KINDS.items()}
+
+
+def save_program(program: Any, f: Any) -> None:
+    """Write a program to a path or a binary file object.
+
+    Raises:
+        TraceError: it refers to an object that only this process has.
+        OSError: the path cannot be written; what was there is unchanged.
+    """
+    structure = {
+        "name": program.name,
+        **_signature(program.signature),
+        "state": [[name, kind_of(t)] for name, t in program.tensors.items()],
+        "paths": [_path(plan) for plan in program.plans],
+    }
+    metadata = {"kind": "program", "structure": dumps(structure)}
+    for n, plan in enumerate(program.plans):
+        metadata[graph_key(n)] = print_graph(_guarded(plan))
+    arrays = {name: t._array for name, t in program.tensors.items()}
+    store(f, arrays, metadata)
+
+
+def graph_key(n: int) -> str:
+    """The metadata key of the text of path number n."""
+    return f"graph.{n}" if n else "graph"
+
+
+def _guarded(plan: Plan) -> Graph:
+    """The graph with its guards as guards, as people read it."""
+    outputs, count = plan.graph.outputs, len(plan.graph.outputs) - len(plan.guards)
+    guards = zip(outputs[count:], plan.guards)
+    return Graph(plan.graph.name, plan.graph.inputs, outputs[:count], guards)
+
+
+def _signature(signature: Any) -> dict:
+    symbols = [[n.text, n.min, n.max, n.hint] for n in signature.symbols.values()]
+    leaves = [_argument(i, x) for i, x in enumerate(signature.leaves)]
+    return {"sizes": symbols, "tree": tree(signature.spec), "arguments": leaves}
+
+
+def _argument(i: int, x: Any) -> Any:
+    if not isinstance(x, Kind):
+        return _plain(x, f"argument {i}")
+    shape = [_int(n) for n in x.shape]
+    kind = {"tensor": BY_NUMPY[x.dtype].short, "shape": shape}
+    return kind if x.first is None else {**kind, "same": x.first}
+
+
+def _plain(x: Any, where: str) -> Any:
+    """{"value": ...} of a number, string or None, {"dtype": ...}, {"size": ...}."""
+    if isinstance(x, DType):
+        return {"dtype": x.name}
+    if isinstance(x, Dim):
+        return {"size": x.text}
+    if type(x) not in SCALARS:
+        raise TraceError(
+            f"{where} is a {type(x).__name__}, which a file cannot hold: pass tensors, "
+            "numbers and strings, or give it to the function by other means"
+        )
+    return {"value": encode_number(x, (where,))}
+
+
+def tree(spec: Any) -> Any:
+    """The document of a Spec: null for a leaf, else {kind: what is below}."""
+    if spec is None:
+        return None
+    below = [tree(s) for s in spec.below]
+    if spec.kind not in _KINDS:
+        fields = [list(pair) for pair in zip(spec.kind._fields, below)]
+        return {"named": [spec.kind.__name__, fields]}
+    if spec.keys is None:
+        return {_KINDS[spec.kind]: below}
+    pairs = [[_key(k, spec), b] for k, b in zip(spec.keys, below)]
+    return {_KINDS[spec.kind]: pairs}
+
+
+def _key(key: Any, spec: Spec) -> Any:
+    if type(key) not in SCALARS:
+        raise TraceError(f"a file cannot hold the key {show(key)} of {spec!r}")
+    return encode_number(key, ("key",))
+
+
+def _int(n: Int) -> Any:
+    return n.text if isinstance(n, Dim) else int(n)
+
+
+def _path(plan: Plan) -> dict:
+    return {
+        "inputs": [_place(p) for p in plan.inputs],
+        "fresh": plan.fresh,
+        "writes": [_place(p) for p in plan.writes],
+        "tree": tree(plan.spec),
+        "results": [_made(entry) for entry in plan.result],
+        "grads": [[_place(p), entry and _made(entry)] for p, entry in plan.grads],
+        "unset": [_place(p) for p in plan.unset],
+        "draws": _int(plan.blocks),
+        "sizes": [[_int(a), sign, _int(b), out] for a, sign, b, out in plan.sizes],
+    }
+
+
+def _place(place: Place) -> Any:
+    """A number for an argument, a name for a tensor of the state, null: the generator."""
+    return None if place.kind == "generator" else place.at
+
+
+def _made(entry: tuple) -> Any:
+    kind, of, steps = entry
+    if kind == "plain":
+        return _plain(of, "a result")
+    if kind == "again":
+        return {"again": of}
+    below = of if kind == "new" else _place(of)
+    return {kind: below, "steps": [[op, _attrs(attrs)] for op, attrs in steps]}
+
+
+def _attrs(attrs: dict) -> dict:
+    return {name: _attr(attr) for name, attr in attrs.items()}
+
+
+def _attr(attr: Any) -> Any:
+    return [_attr(a) for a in attr] if isinstance(attr, tuple) else _int(attr)

@@ -1,0 +1,74 @@
+"""What a recording keeps beside the outside world instead of changing it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from .graph import Value
+from .storage import memory_steps
+
+if TYPE_CHECKING:
+    from .record import Recorder
+
+__all__ = ["Input", "Shadow", "Slot", "State", "state"]
+
+
+class State(threading.local):
+    """What one thread is doing: its recording, and whether gradients are wanted."""
+
+    recorder: Optional["Recorder"] = None
+    grad: bool = True
+
+
+state = State()
+
+
+class Input(NamedTuple):
+    """An input of the recorded graph and where its numbers come from.
+
+    `kind` is "tensor" (the array of `owner`), "root" (the whole storage that `owner`
+    looks at), "number" (`owner[key]`, a Python float) or "generator".
+    """
+
+    value: Value
+    kind: str
+    owner: Any
+    key: Any = None
+
+
+class Slot(NamedTuple):
+    """A place outside that holds a tensor or None: attribute or item `key`."""
+
+    owner: Any
+    key: str
+    item: bool
+
+    def get(self) -> Any:
+        """What stands there now."""
+        if self.item:
+            return self.owner.get(self.key)
+        return getattr(self.owner, self.key)
+
+    def set(self, new: Any) -> None:
+        """Put `new` there."""
+        if self.item:
+            self.owner[self.key] = new
+        else:
+            setattr(self.owner, self.key, new)
+
+
+class Shadow:
+    """What the recording knows of one storage from outside.
+
+    Most are seen through one view only. Then that view is treated as the root, so
+    that a batch cut from a large array does not drag the array into the program.
+    When another view of the same storage turns up, the whole storage becomes the root.
+    """
+
+    __slots__ = ("steps", "value", "version", "owner", "root")
+
+    def __init__(self, owner: Any, value: Value):
+        self.owner, self.value, self.version = owner, value, 0
+        self.steps = memory_steps(owner._steps)
+        self.root = not self.steps
