@@ -43,7 +43,9 @@ def fmin(input: Operand, other: Operand, *, out: Out = None) -> Tensor:
 
 
 @method
-def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Out = None) -> Tensor:
+def clamp(
+    input: Tensor, min: Any = None, max: Any = None, *, out: Out = None
+) -> Tensor:
     """`input` held between `min` and `max` (numbers, tensors, or None: no bound).
 
     At a bound the gradient still passes; where min > max the result is max.

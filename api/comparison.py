@@ -7,11 +7,12 @@ Comparisons and logic return bool tensors.
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from ..tracer.types import bool_
-from .composite import Operand, Out, cast, constant, into
+from .composite import Operand, Out, constant, into
 from .dtypes import LEGACY
+from .reductions import all as _every
 from .searching import nonzero
 from .tensor import Tensor, method, pointwise
 
@@ -144,7 +145,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     True
     """
     same = tuple(input.shape) == tuple(other.shape)
-    return same and bool(pointwise("eq", input, other).all())
+    return same and bool(_every(pointwise("eq", input, other)))
 
 
 @method
@@ -180,7 +181,7 @@ def allclose(
     equal_nan: bool = False,
 ) -> bool:
     """Whether every element `isclose`."""
-    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+    return bool(_every(isclose(input, other, rtol, atol, equal_nan)))
 
 
 # -- choice
@@ -221,6 +222,6 @@ def _invert(self: Tensor) -> Tensor:
     return bitwise_not(self)
 
 
-Tensor.__invert__ = _invert  # type: ignore[attr-defined]
+Tensor.__invert__ = _invert  # type: ignore
 for _name in ("less", "less_equal", "greater", "greater_equal", "not_equal"):
     setattr(Tensor, _name, globals()[_name])

@@ -28,8 +28,8 @@ from ..tracer.types import promote_types as promote_types
 from .defaults import defaults
 from .defaults import get_default_dtype as get_default_dtype
 from .defaults import set_default_dtype as set_default_dtype
-from .tensor import Tensor
 from .promotion import result_type as result_type
+from .tensor import Tensor
 
 __all__ = [
     *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32"),

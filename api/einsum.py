@@ -71,8 +71,8 @@ def _parse(equation: str, operands: tuple) -> tuple[list, tuple]:
     for label in output:
         if label not in known or output.count(label) > 1:
             raise RuntimeError(
-                f"einsum(): output subscript {label} must appear once in the output and "
-                f"at least once in the inputs of {equation!r}"
+                f"einsum(): output subscript {label} must appear once in the output "
+                f"and at least once in the inputs of {equation!r}"
             )
     return inputs, output
 
@@ -82,8 +82,8 @@ def _labels(row: str, ndim: int, which: int) -> tuple:
     letters = before + after
     if letters and not letters.isalpha():
         raise RuntimeError(
-            f"einsum(): invalid subscript given at operand {which}: {row!r}; subscripts "
-            "must be letters"
+            f"einsum(): invalid subscript given at operand {which}: {row!r}; "
+            "subscripts must be letters"
         )
     rest = ndim - len(letters)
     if rest < 0 or rest and not dots:
@@ -136,8 +136,8 @@ def _sizes(terms: list) -> dict:
                 continue
             if seen != 1 and seen != n:
                 raise RuntimeError(
-                    f"einsum(): subscript {label} has size {n} for operand {which} which "
-                    f"does not broadcast with previously seen size {seen}"
+                    f"einsum(): subscript {label} has size {n} for operand {which} "
+                    f"which does not broadcast with previously seen size {seen}"
                 )
             sizes[label] = n
     return sizes

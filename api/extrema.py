@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from ..tracer.types import int64
 from .axes import axis
-from .composite import Out, cast, iota, into, numpy_names
+from .composite import Out, cast, into, iota, numpy_names
 from .reductions import is_empty, kept, reduced, which
 from .tensor import Tensor, apply, method, pointwise, view
 

@@ -88,7 +88,7 @@ def gather(
     sparse_grad: bool = False,
     out: Out = None,
 ) -> Tensor:
-    """Along `dim` the elements whose numbers `index` holds; the shape is that of `index`.
+    """Along `dim` the elements whose numbers `index` holds, in the shape of `index`.
 
     >>> import tracefuse
     >>> x = tracefuse.tensor([[1, 2], [3, 4]])
@@ -107,7 +107,7 @@ def gather(
 
 @method
 def take(input: Tensor, index: Tensor) -> Tensor:
-    """Elements by their numbers in the flattened input; the shape is that of `index`."""
+    """Elements by their numbers in the flattened input, in the shape of `index`."""
     return apply("gather", reshape(input, (-1,)), integers("take", index), batch=0)
 
 
@@ -180,7 +180,7 @@ def index_add(
 
 @method
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """A copy of `input` in which the slices numbered by `index` are those of `source`."""
+    """A copy of `input` in which slices numbered by `index` are those of `source`."""
     return _copy(input, dim, index, source)
 
 

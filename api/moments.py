@@ -29,7 +29,8 @@ class StdMean(NamedTuple):
 def _var_mean(x: Tensor, over: tuple, keepdim: bool, correction: float) -> VarMean:
     center = average(x, over, True)
     gap = x - center
-    free = count(x.shape, over) - correction
+    free: Any = count(x.shape, over)
+    free = free - correction
     if isinstance(free, (int, float)):
         free = max(free, 0)
     spread = reduced("sum", gap * gap, over, keepdim) / free

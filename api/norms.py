@@ -18,7 +18,8 @@ Order = Union[float, str, None]
 def _check(name: str, x: Tensor) -> None:
     if not x.dtype.is_floating_point:
         raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype}"
+            f"{name}: Expected a floating point or complex tensor as input. Got "
+            f"{x.dtype}"
         )
 
 

@@ -111,7 +111,7 @@ def _matmul(self: Tensor, other: Any) -> Any:
     return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
 
 
-Tensor.__matmul__ = _matmul  # type: ignore[attr-defined]
+Tensor.__matmul__ = _matmul  # type: ignore
 
 
 # -- the same with fixed ranks
@@ -140,8 +140,8 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Out = None) -> Tensor:
     b, _, k = input.shape
     if mat2.shape[0] != b or mat2.shape[1] != k:
         raise ShapeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{b}, {k}] "
-            f"but got: [{mat2.shape[0]}, {mat2.shape[1]}]."
+            "Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{b}, {k}] but got: [{mat2.shape[0]}, {mat2.shape[1]}]."
         )
     return matmul(input, mat2, out=out)
 
@@ -169,8 +169,8 @@ def dot(input: Tensor, tensor: Tensor, *, out: Out = None) -> Tensor:
     n, m = input.shape[0], tensor.shape[0]
     if n != m:
         raise ShapeError(
-            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the "
-            f"same number of elements, but got {n} and {m} elements respectively"
+            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have "
+            f"the same number of elements, but got {n} and {m} elements respectively"
         )
     y = apply("dot", _matrix(input, (1, n)), _matrix(tensor, (m, 1)))
     return into(out, apply("reshape", y, shape=()))
@@ -199,8 +199,8 @@ def inner(input: Tensor, other: Tensor, *, out: Out = None) -> Tensor:
         return into(out, input * other)
     if input.shape[-1] != other.shape[-1]:
         raise ShapeError(
-            "inner() the last dimension must match on both input tensors but got shapes "
-            f"{list(input.shape)} and {list(other.shape)}"
+            "inner() the last dimension must match on both input tensors but got "
+            f"shapes {list(input.shape)} and {list(other.shape)}"
         )
     return into(out, tensordot(input, other, ([-1], [-1])))
 

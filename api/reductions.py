@@ -12,7 +12,7 @@ import math
 from typing import Any, Optional
 
 from ..tracer.sizes import Int
-from ..tracer.types import DType, bool_, int64, uint8
+from ..tracer.types import DType, bool_, uint8
 from .axes import axes
 from .composite import (
     Out,

@@ -58,7 +58,9 @@ def cumprod(
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log(cumsum(exp(input))) along `dim`, in sums of doubling reach: no overflow."""
     at, reach = axis(dim, input.ndim), 1
-    while input.ndim and reach < input.shape[at]:
+    if not input.ndim:
+        return copy(input)
+    while reach < input.shape[at]:
         input = logaddexp(input, _delayed(input, at, reach))
         reach *= 2
     return input

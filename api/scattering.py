@@ -17,7 +17,7 @@ from .tensor import Tensor, apply, method, pointwise, view
 __all__ = ["scatter", "scatter_add", "scatter_reduce", "masked_scatter"]
 
 
-_MODES = {
+_MODES: dict[Optional[str], str] = {
     **{None: "set", "add": "add", "sum": "add", "mean": "add"},
     **{"multiply": "mul", "prod": "mul", "amax": "max", "amin": "min"},
 }

@@ -15,7 +15,7 @@ from ..tracer.record import state
 from ..tracer.types import bool_, float64, int32, int64
 from .axes import axis
 from .composite import cast, constant
-from .gathering import line, to_end
+from .reductions import reduced
 from .shapes import broadcast_shapes, reshape
 from .tensor import Tensor, apply, fresh, method, pointwise, view
 
@@ -102,10 +102,11 @@ def unique(
     array = numbers(input, "unique")
     along = None if dim is None else axis(dim, input.ndim)
     values, inverse, counts = np.unique(
-        array, return_inverse=True, return_counts=True, axis=along
+        array, return_inverse=True, return_counts=True, axis=along, equal_nan=False
     )
     shape = array.shape if dim is None else (-1,)
-    return _parts((values, inverse.reshape(shape), counts), return_inverse, return_counts)
+    found = (values, inverse.reshape(shape), counts)
+    return _parts(found, return_inverse, return_counts)
 
 
 @method
@@ -225,9 +226,11 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     Both 0: from the smallest to the largest element.
     """
     x = reshape(input, (-1,))
-    low, high = (x.min(), x.max()) if min == max == 0 else (min, max)
-    width = high - low
-    place = (x - low) * bins / width
+    low: Any = min
+    high: Any = max
+    if min == max == 0:
+        low, high = reduced("min", x, (-1,), False), reduced("max", x, (-1,), False)
+    place = (x - low) * bins / (high - low)
     inside = pointwise("le", low, x) & pointwise("le", x, high)
     place = pointwise("where", inside, place, 0)
     place = pointwise("minimum", cast(pointwise("floor", place), int64), bins - 1)

@@ -15,6 +15,7 @@ from typing import Any, Callable, Optional, TypeVar
 
 import numpy as np
 
+from ..kernels.numpy.floats import floats, quiet
 from ..tracer.algebra import Algebra
 from ..tracer.graph import Value, constant, here, make
 from ..tracer.ops import OPS
@@ -181,9 +182,11 @@ def apply(op: str, *args: Tensor, **attrs: Any) -> Tensor:
     rec = state.recorder
     if rec is not None:
         return wrap(rec, make(op, record_args(rec, args), **attrs))
-    with np.errstate(all="ignore"):
-        out = OPS[op].meaning(*[t._array for t in args], **attrs)
-    t = fresh(out)
+    before = floats.set(quiet)
+    try:
+        t = fresh(OPS[op].meaning(*[t._array for t in args], **attrs))
+    finally:
+        floats.reset(before)
     if state.grad and any(tracked(a._storage, a._steps) for a in args):
         remember(t, make(op, tuple(map(tape, args)), **attrs), args)
     return t
@@ -224,12 +227,14 @@ def _pointwise_eager(op: str, operands: tuple, dtypes: tuple) -> Tensor:
     for o, dtype in zip(operands, dtypes):
         array = o._array if isinstance(o, Tensor) else _scalar(o, dtype.np)
         arrays.append(array if array.dtype == dtype.np else array.astype(dtype.np))
+    before = floats.set(quiet)
     try:
-        with np.errstate(all="ignore"):
-            t = fresh(OPS[op].meaning(*arrays))
+        t = fresh(OPS[op].meaning(*arrays))
     except ValueError:
         broadcast(*[a.shape for a in arrays])  # the same complaint, in our words
         raise
+    finally:
+        floats.reset(before)
     if state.grad and op not in _FLAT and any(map(_is_tracked, operands)):
         shape = t._array.shape
         values = tuple(_operand(o, d, shape) for o, d in zip(operands, dtypes))
@@ -238,6 +243,8 @@ def _pointwise_eager(op: str, operands: tuple, dtypes: tuple) -> Tensor:
 
 
 _FLAT = frozenset(("eq", "ne", "lt", "le", "and", "or", "xor", "shl", "shr"))
+
+
 def _scalar(number: Any, kind: np.dtype) -> np.ndarray:
     if not isinstance(number, (*Number, np.generic)):
         raise TypeError(f"expected a Tensor or a number, got {type(number).__name__}")

@@ -49,7 +49,7 @@ def triu(input: Tensor, diagonal: int = 0, *, out: Out = None) -> Tensor:
 
 @method
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """A diagonal of every matrix in dimensions `dim1` and `dim2`, as the last dimension.
+    """A diagonal of the matrices in dimensions `dim1` and `dim2`: the last dimension.
 
     A view where the memory of the matrices allows (contiguous ones do), else a copy.
 
@@ -79,7 +79,9 @@ def _line(rows: Any, columns: Any, offset: int) -> tuple:
 
 
 @method
-def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+def diag_embed(
+    input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1
+) -> Tensor:
     """Matrices that are zero but for one diagonal, the last dimension of `input`."""
     n = input.shape[-1]
     side = n + abs(offset)

@@ -64,7 +64,7 @@ class _Planner:
     def settle(self, v: Value) -> None:
         """Give `v` its place: a view of another value, or a cluster."""
         self.views[v.id] = plain(v)
-        if v.id in self.inside or v.op in ("input", "constant"):
+        if v.id in self.inside or self.is_splat(v):
             return
         free = compose(v, self.views[v.args[0].id]) if v.args else None
         if free is not None:
@@ -75,6 +75,9 @@ class _Planner:
             self.settle_reduction(v)
         else:
             self.alone(v, "view" if v.op in VIEWS else "opaque")
+
+    def is_splat(self, v: Value) -> bool:
+        return v.op == "constant" and v.id not in self.inside
 
     def sources(self, v: Value) -> list[Value]:
         return [self.views[a.id].source for a in v.args]
@@ -111,12 +114,13 @@ class _Planner:
         return c
 
     def place_in(self, c: Cluster, v: Value) -> Optional[tuple]:
-        """Where `v` lies in the space of `c`; None if `c` cannot compute it."""
-        known: list[Optional[int]] = [None] * len(v.shape)
+        """Where the arguments of `v` lie in the space of `c`; None if it lacks them."""
+        shape = v.args[0].shape
+        known: list[Optional[int]] = [None] * len(shape)
         for a in v.args:
             if not self.note_axes(c, a, known):
                 return None
-        return locate(v.shape, c.space, known)
+        return locate(shape, c.space, known)
 
     def note_axes(self, c: Cluster, a: Value, known: list) -> bool:
         """Enter the axes of argument `a`, if `c` computes it; False on a conflict."""
@@ -174,14 +178,10 @@ class _Planner:
 
     def settle_reduction(self, v: Value) -> None:
         below = self.below(v)
-        x = v.args[0]
         for c in below:
-            known: list[Optional[int]] = [None] * len(x.shape)
-            where = locate(x.shape, c.space, known) if c.kind == "loop" else None
-            if self.note_axes(c, x, known) and c.kind == "loop":
-                where = locate(x.shape, c.space, known)
-                if where is not None and self.reduce_in(c, v, where, below):
-                    return
+            where = self.place_in(c, v)
+            if where is not None and self.reduce_in(c, v, where, below):
+                return
         self.start_reduction(v, below)
 
     def start_reduction(self, v: Value, below: list[Cluster]) -> None:
@@ -266,5 +266,6 @@ class _Planner:
             own = {v.id for v in r.nodes}
             r.outputs = [v for v in r.nodes if v.id in wanted]
             read = (s for v in r.nodes for s in self.sources(v))
-            r.inputs = list({s.id: s for s in read if s.id not in own}.values())
+            outside = {s.id: s for s in read if s.id not in own}
+            r.inputs = [s for s in outside.values() if not self.is_splat(s)]
             wanted.update(s.id for s in r.inputs)

@@ -21,7 +21,7 @@ class Region:
 
     `shape` is the iteration space, without axes of size 1; `places` says for each node
     which axis of it each axis of the node is, `reads` for each reduction the same of
-    its argument. `inputs` are the values read, as they are stored; `outputs` the nodes
+    its argument. `inputs` are the values read, as they are stored, without splats; `outputs` the nodes
     that others read.
     """
 
@@ -75,7 +75,3 @@ def of_windows(v: Value) -> bool:
     if x.op != "windows" or v.op in ARG:
         return False
     return sorted(v.attrs["axes"]) == list(range(-len(x.attrs["size"]), 0))
-
-
-def _plain_size(n: object) -> object:
-    return n if type(n) is int else None

@@ -10,14 +10,19 @@ import numpy as np
 INF, NAN = float("inf"), float("nan")
 
 
+def calls(text: str) -> list[str]:
+    """The calls in a text, separated by semicolons."""
+    return " ".join(text.split()).split("; ")
+
+
 def arrays() -> dict[str, np.ndarray]:
-    """x, y, z floats [3, 4]; v [4]; s 0-d; p, q in (0, 1); i, j, n integers; m a mask."""
+    """x, y, z floats [3, 4]; v [4]; s 0-d; p in (0, 1); i, j, n integers; m bools."""
     rng = np.random.default_rng(3)
     i = rng.integers(-5, 6, (3, 4))
-    return {
+    named = {
         "x": rng.normal(size=(3, 4)).astype(np.float32),
         "y": rng.normal(size=(3, 4)).astype(np.float32),
-        "z": np.array([[0, -0.0, 1, -1], [2.5, -2.5, INF, -INF], [NAN, 0.5, 3, 9]], "f4"),
+        "z": np.array([0, -0.0, 1, -1, 2.5, -2.5, INF, -INF, NAN, 0.5, 3, 9], "f4"),
         "v": rng.normal(size=4).astype(np.float32),
         "s": np.array(1.5, np.float32),
         "d": rng.normal(size=(3, 4)),
@@ -36,6 +41,8 @@ def arrays() -> dict[str, np.ndarray]:
         "r": np.array([[0.0, 2, 2, -1], [0, 0, 5, 5], [3, 1, 0, 2]]),
         "sq": rng.normal(size=(2, 4, 4)).astype(np.float32),
     }
+    named["z"] = named["z"].reshape(3, 4)
+    return named
 
 
 UNARY = """neg abs sign floor ceil trunc round sqrt rsqrt square reciprocal exp exp2
@@ -44,7 +51,8 @@ sigmoid erf erfc erfinv logit relu deg2rad rad2deg sinc isnan isinf isfinite log
 nan_to_num isposinf isneginf negative absolute arcsin arctanh fix""".split()
 SCALED = """add sub mul div true_divide eq ne lt le gt ge remainder fmod pow
 floor_divide""".split()
-BINARY = SCALED + "maximum minimum atan2 logical_and logical_or logical_xor fmax fmin".split()
+BINARY = """maximum minimum atan2 logical_and logical_or logical_xor fmax
+fmin""".split() + SCALED
 FLOAT_BINARY = "hypot logaddexp logaddexp2 xlogy".split()
 BITS = "bitwise_and bitwise_or bitwise_xor".split()
 
@@ -59,7 +67,7 @@ CALLS = [
         for name in BINARY
         for pair in ("x, y", "x, v", "i, j", "x, j", "u, j", "x, s", "x, d", "z, y")
     ),
-    *(f"torch.{name}({pair})" for name in SCALED for pair in ("x, 2", "i, 3", "u, 2.5")),
+    *(f"torch.{name}({pair})" for name in SCALED for pair in ("x, 2", "i, 3", "u, .5")),
     *(f"torch.{name}({pair})" for name in FLOAT_BINARY for pair in ("x, y", "p, v")),
     *(f"torch.{name}({pair})" for name in BITS for pair in ("i, j", "m, m", "u, 3")),
     *calls("""
@@ -151,19 +159,20 @@ CALLS = [
     torch.tensordot(a, w, 1); torch.tensordot(a, b, ([0, 2], [0, 1]));
     torch.tensordot(x, y, 2); torch.kron(x, w); torch.kron(v, x)
     """),
-    *(
-        f"torch.einsum({args})"
-        for args in (
-            *("'ij,jk->ik', x, w", "'ij,jk', x, w", "'ij->ji', x", "'ij->', x"),
-            *("'bij,bjk->bik', a, b", "'...ij,...jk->...ik', a, b", "'i,j->ij', v, v"),
-            *("'bii->bi', sq", "'bii', sq", "'ij,ij->i', x, y", "'ij,ij', x, y"),
-            *("'bij,jk,bkl->il', sq, w @ w.T, sq", "'...i->...', a", "'ij,j', x, v"),
-            *("'b...,b...->...', a, a", "'i...,i...', v, sq[0]", "'ji', x", "'i,i', v, v"),
-            *("'bij,kl->bkl', a, w", "'ab,cd,ef->bdf', x, w, x", "'bij,cij->bc', a, a"),
-            *("'ij,jk->ik', i, j.T", "'ij , jk -> ki', x, w", "'xij,xij->xij', a, a"),
-            *("'ij,kj->ik', x[:, :1], y", "'bqd,bkd->bqk', a, a", "',ij', s, x"),
-        )
-    ),
+    *calls("""
+    torch.einsum('ij,jk->ik', x, w); torch.einsum('ij,jk', x, w);
+    torch.einsum('ij->ji', x); torch.einsum('ij->', x); torch.einsum('i,j->ij', v, v);
+    torch.einsum('bij,bjk->bik', a, b); torch.einsum('...ij,...jk->...ik', a, b);
+    torch.einsum('bii->bi', sq); torch.einsum('bii', sq); torch.einsum('ij,ij', x, y);
+    torch.einsum('ij,ij->i', x, y); torch.einsum('bij,jk,bkl->il', sq, w @ w.T, sq);
+    torch.einsum('...i->...', a); torch.einsum('ij,j', x, v); torch.einsum('ji', x);
+    torch.einsum('b...,b...->...', a, a); torch.einsum('i...,i...', v, sq[0]);
+    torch.einsum('i,i', v, v); torch.einsum('bij,kl->bkl', a, w);
+    torch.einsum('ab,cd,ef->bdf', x, w, x); torch.einsum('bij,cij->bc', a, a);
+    torch.einsum('ij,jk->ik', i, j.T); torch.einsum('ij , jk -> ki', x, w);
+    torch.einsum('xij,xij->xij', a, a); torch.einsum('ij,kj->ik', x[:, :1], y);
+    torch.einsum('bqd,bkd->bqk', a, a); torch.einsum(',ij', s, x)
+    """),
     *calls("""
     torch.tril(x); torch.triu(a, 1); torch.tril(sq, -1); torch.triu(i, -1);
     torch.diag(v); torch.diag(v, -1); torch.diag(x); torch.diag(x, 2); x.diagonal();
@@ -208,8 +217,8 @@ CALLS = [
 ]
 
 SMOOTH = """neg abs sqrt rsqrt square reciprocal exp exp2 expm1 log log2 log10 log1p sin
-cos tan asin acos atan sinh cosh tanh asinh atanh sigmoid erf erfc erfinv logit sinc relu
-frac deg2rad""".split()
+cos tan asin acos atan sinh cosh tanh asinh atanh sigmoid erf erfc erfinv logit sinc
+relu frac deg2rad""".split()
 GRADIENTS = [
     *(f"torch.{name}(p)" for name in SMOOTH),
     *calls("""
@@ -219,7 +228,7 @@ GRADIENTS = [
     *calls("""
     x ** 2; x ** 3; p ** 1.5; p ** y; 2 ** x; x * 0 + s; 3 / x
     """),
-    *(f"torch.{name}(x, v)" for name in ("atan2", "maximum", "minimum", "fmax", "fmin")),
+    *(f"torch.{name}(x, v)" for name in "atan2 maximum minimum fmax fmin".split()),
     *calls("""
     x % v; torch.fmod(x, v); torch.hypot(x, y); torch.logaddexp(x, v);
     torch.logaddexp2(x, y); torch.xlogy(x, p); torch.maximum(x, x);

@@ -3,9 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from math_calls import CALLS, ERRORS, GRADIENTS, arrays
-
 import tracefuse
+from math_calls import CALLS, ERRORS, GRADIENTS, arrays
 
 torch = pytest.importorskip("torch")
 

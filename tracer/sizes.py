@@ -278,9 +278,9 @@ def broadcast(*shapes: tuple) -> tuple:
         out = [1] * (len(shape) - len(out)) + out
         for i in range(1, len(shape) + 1):
             a, b = out[-i], shape[-i]
-            if a is b or b == 1 and not isinstance(b, Dim):
+            if a is b or not isinstance(b, Dim) and b == 1:
                 continue
-            if a == 1 and not isinstance(a, Dim):
+            if not isinstance(a, Dim) and a == 1:
                 out[-i] = b
             elif a != b:
                 raise ShapeError(

@@ -111,7 +111,7 @@ class Jitted:
             self._warn_if_never(str(why))
         finally:
             recording.forget()
-        return recording.result
+        return recording.answer
 
     def _keep(
         self, recording: Recording, leaves: list, entry: Entry, held: list, before: int

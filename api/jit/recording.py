@@ -15,8 +15,9 @@ import numpy as np
 from ...tracer.codes import Listener
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value
+from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import Recorder, state
-from ...tracer.sizes import guess
+from ...tracer.sizes import Dim, guess, hint
 from ...tracer.storage import Storage, view_array
 from ..engine import run
 from ..tensor import Tensor
@@ -93,6 +94,14 @@ class Recording:
         kept = arrays[len(self.outputs) :]
         inputs = [(i.value.data, _storage(i)) for i in self.rec.inputs]
         return self.border.histories(inputs, self.border.owners, kept)
+
+    @property
+    def answer(self) -> Any:
+        """The result for the caller: sizes as the numbers they are."""
+        leaves, spec = flatten(self.result)
+        if not any(isinstance(x, Dim) for x in leaves):
+            return self.result
+        return rebuild(spec, (hint(x) if isinstance(x, Dim) else x for x in leaves))
 
     def forget(self) -> None:
         """Drop the numbers: what is kept of a recording is its SSA."""

@@ -9,7 +9,7 @@ from ...tracer.pytree import flatten
 from ...tracer.sizes import Dim
 from ..tensor import Tensor
 
-__all__ = ["symbolic_shapes"]
+__all__ = ["bound_arguments", "symbolic_shapes"]
 
 
 def symbolic_shapes(
@@ -23,7 +23,7 @@ def symbolic_shapes(
     if not dynamic:
         return {}
     found: dict[int, tuple] = {}
-    bound = _bind(function, args, kwargs)
+    bound = bound_arguments(function, args, kwargs)
     for name, marks in dynamic.items():
         if name not in bound:
             known = ", ".join(bound)
@@ -34,7 +34,8 @@ def symbolic_shapes(
     return found
 
 
-def _bind(function: Callable, args: tuple, kwargs: dict) -> dict:
+def bound_arguments(function: Callable, args: tuple, kwargs: dict) -> dict:
+    """The arguments of a call by the names of the parameters."""
     call = getattr(function, "forward", function)
     bound = inspect.signature(call).bind(*args, **kwargs)
     out: dict = {}

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import keyword
 from typing import Any, Optional
 
 import numpy as np
 
 from ...tracer.errors import FormatError
 from ...tracer.parse import parse_graph
-from ...tracer.pytree import Spec
 from ...tracer.sizes import Dim
-from ...tracer.types import BY_SHORT, DTYPES
+from ...tracer.types import BY_SHORT
 from .. import container
 from ..contents import check_location, contents
 from ..jit.path import NotKept
 from ..jit.unpack import Kind
-from ..plain import decode, loads, show
+from ..plain import loads, show
 from ..stored import revive
 from ..tensor import Tensor, fresh
 from .fields import Field
-from .plan import PLAIN_KINDS, named
 from .program import Program
 from .reading import Reader
 from .signature import Signature
 from .storing import graph_key
+from .trees import Tree, identifier, value_of
 
 __all__ = ["load_program"]
 
-MOST_FIELDS, MOST_PATHS, DEEPEST = 1000, 1000, 40
+MOST_PATHS = 1000
 
 
 def load_program(
@@ -67,7 +65,7 @@ def _program(arrays: dict[str, np.ndarray], metadata: dict, ours: bool) -> Progr
     fields = document.object("name", "sizes", "tree", "arguments", "state", "paths")
     name, sizes, tree, arguments, state, paths = fields
     symbols = _symbols(sizes)
-    signature = Signature(_identifier(name), *_arguments(tree, arguments, symbols))
+    signature = Signature(identifier(name), *_arguments(tree, arguments, symbols))
     if set(symbols) != set(signature.symbols):
         sizes.wrong("the sizes that the arguments name, and no others")
     tensors = _state(state, arrays)
@@ -102,13 +100,6 @@ def _some(field: Field, least: int, most: int) -> list[Field]:
     return found
 
 
-def _identifier(field: Field) -> str:
-    name = field.text()
-    if not name.isidentifier() or keyword.iskeyword(name) or len(name) > 1000:
-        field.wrong("a Python identifier")
-    return name
-
-
 # -- the signature
 
 
@@ -118,7 +109,7 @@ def _symbols(field: Field) -> dict[str, Dim]:
         name, low, high, example = row.items(4)
         least = low.integer(0, 2**62)
         most = None if high.value is None else high.integer(least, 2**62)
-        dim = Dim(_identifier(name), min=least, max=most)
+        dim = Dim(identifier(name), min=least, max=most)
         if dim.text in found:
             name.wrong("a name that no other size has")
         found[dim.text] = dim.bind(example.integer(least, most or 2**62))
@@ -161,69 +152,6 @@ def _same(kind: Kind, field: Field, before: list) -> Kind:
     if before[first] != kind:
         field.wrong("the number of an earlier argument of that type")
     return kind._replace(first=first)
-
-
-def value_of(field: Field, symbols: dict) -> Any:
-    """What _plain of storing.py wrote."""
-    tag, body = field.tag()
-    if tag == "value":
-        return body.plain()
-    if tag == "size":
-        return body.size(symbols)
-    if tag == "dtype":
-        return DTYPES[body.word(DTYPES)]
-    field.wrong("a value, dtype or size")
-
-
-class Tree:
-    """Reads a Spec and counts its leaves."""
-
-    def __init__(self) -> None:
-        self.leaves = 0
-
-    def read(self, field: Field) -> tuple[Any, int]:
-        """The Spec and how many leaves it has."""
-        return self.spec(field, 0), self.leaves
-
-    def spec(self, field: Field, depth: int) -> Any:
-        """One level."""
-        if depth > DEEPEST:
-            field.wrong(f"at most {DEEPEST} levels")
-        if field.value is None:
-            self.leaves += 1
-            return None
-        tag, body = field.tag()
-        if tag in ("tuple", "list"):
-            below = tuple(self.spec(x, depth + 1) for x in body.items())
-            return Spec(PLAIN_KINDS[tag], None, below)
-        if tag in ("dict", "ordered"):
-            keys, below = self.pairs(body, depth)
-            return Spec(PLAIN_KINDS[tag], keys, below)
-        if tag != "named":
-            field.wrong("a tuple, list, dict, ordered or named")
-        return self.named(body, depth)
-
-    def pairs(self, field: Field, depth: int) -> tuple[tuple, tuple]:
-        """Keys, none twice, and what stands under them."""
-        keys: dict[Any, Any] = {}
-        for pair in field.items():
-            key, below = pair.items(2)
-            name = key.plain()
-            if name in keys:
-                key.wrong("a key that stands there once")
-            keys[name] = self.spec(below, depth + 1)
-        return tuple(keys), tuple(keys.values())
-
-    def named(self, field: Field, depth: int) -> Spec:
-        """A named tuple: recreated from the names of its fields."""
-        name, pairs = field.items(2)
-        fields, below = self.pairs(pairs, depth)
-        names = (_identifier(name), *fields)
-        fits = all(type(n) is str and n.isidentifier() for n in names)
-        plain = fits and not any(keyword.iskeyword(n) or n[0] == "_" for n in fields)
-        if not plain or len(names) > MOST_FIELDS or sum(map(len, names)) > 50_000:
-            field.wrong("identifiers that do not begin with an underscore")
-        return Spec(named(name.value, fields), None, below)
 
 
 # -- the state

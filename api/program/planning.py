@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, Sequence
 
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, node
@@ -19,9 +19,13 @@ __all__ = ["State", "Way", "plan_of"]
 
 
 class State:
-    """The tensors of a program, by name: the module's own names where there are."""
+    """The tensors of a program, by name: the module's own names where there are.
 
-    def __init__(self, function: Any) -> None:
+    `arguments` are names for the leaves of the arguments, for people to read.
+    """
+
+    def __init__(self, function: Any, arguments: Sequence[str] = ()) -> None:
+        self.arguments = arguments
         self.tensors: dict[str, Tensor] = {}
         self._names: dict[int, str] = {}
         module = getattr(function, "__self__", function)  # `model.forward` too
@@ -75,9 +79,10 @@ def _without_leaves(v: Value, known: dict[int, Value]) -> Value:
 
 def plan_of(path: Path, state: State) -> Plan:
     """The plan of a path. TraceError for what has no meaning outside its process."""
+    inputs = tuple(_input(*i, state) for i in path.inputs)
     return Plan(
-        graph=_bare(path),
-        inputs=tuple(_input(*i, state) for i in path.inputs),
+        graph=_bare(path, [_label(place, state) for place in inputs]),
+        inputs=inputs,
         fresh=len(path.fresh),
         writes=tuple(_written(s, root, state) for s, root in path.writes),
         result=tuple(_results(path.result, state)),
@@ -90,9 +95,11 @@ def plan_of(path: Path, state: State) -> Plan:
     )
 
 
-def _bare(path: Path) -> Graph:
+def _bare(path: Path, names: list[str]) -> Graph:
     """Outputs and guards, without what a backward outside would have read."""
     values = path.program.outputs
+    for v, name in zip(path.program.inputs, names):
+        v.attrs["name"] = name
     outputs = values[: len(path.fresh) + len(path.writes)]
     guards = values[len(values) - len(path.guards) :]
     return Graph(path.name, path.program.inputs, (*outputs, *guards))
@@ -108,6 +115,14 @@ def _input(kind: str, owner: Any, key: Any, state: State) -> Place:
         "number": f"a number that is read anew at each call ({key!r})",
     }
     raise TraceError(f"a program cannot hold {what.get(kind, 'tensors that overlap')}")
+
+
+def _label(place: Place, state: State) -> str:
+    """What the text of the graph calls an input."""
+    if place.kind == "arg":
+        known = place.at < len(state.arguments)
+        return state.arguments[place.at] if known else f"x{place.at}"
+    return str(place.at) or "generator"
 
 
 def _place(source: Source, state: State) -> Place:

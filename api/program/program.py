@@ -9,7 +9,7 @@ from ...tracer.errors import GuardError, ShapeError
 from ...tracer.graph import Graph, Value, make
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import state as thread
-from ...tracer.sizes import Dim, Int, same_size, substitute
+from ...tracer.sizes import Dim, Int, hint, same_size, substitute
 from ...tracer.splice import Splice
 from ...tracer.types import int64
 from ..device import check_device
@@ -79,6 +79,11 @@ class Program:
         for name, t in state.items():
             write(view(self._state[name], "stop_gradient"), t)
 
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The program's tensors by name, themselves."""
+        return self._state
+
     def parameters(self) -> list[Tensor]:
         """The program's tensors."""
         return list(self._state.values())
@@ -125,7 +130,7 @@ class Program:
     def _check_sizes(self, sizes: dict[str, Int]) -> None:
         for left, sign, right, outcome in {s for p in self.plans for s in p.sizes}:
             if _SIGNS[sign](substitute(left, sizes), substitute(right, sizes)) != outcome:
-                given = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+                given = ", ".join(f"{n} = {hint(size)}" for n, size in sizes.items())
                 raise GuardError(
                     f"{self.name}: with {given} it would go a way that was never "
                     f"recorded: {left} {sign} {right} was {outcome} in its example"
@@ -136,8 +141,7 @@ class Program:
         here: Any = self._tree.root
         while isinstance(here, Fork):
             seen = item(wrap(rec, splice.values([here.value])[0]))
-            branches = here.branches.items()
-            found = next((b for o, b in branches if o == seen or (o != o) & (seen != seen)), None)
+            found = _branch(here, seen)
             if found is None:
                 known = ", ".join(map(repr, here.branches))
                 raise GuardError(
@@ -147,6 +151,14 @@ class Program:
                 )
             here = found
         return here
+
+
+def _branch(fork: Fork, seen: Any) -> Any:
+    """Where an outcome leads (nan is one of them), or None."""
+    for outcome, branch in fork.branches.items():
+        if outcome == seen or (outcome != outcome and seen != seen):
+            return branch
+    return None
 
 
 _SIGNS = {

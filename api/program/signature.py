@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from ...tracer.errors import DTypeError, ShapeError
 from ...tracer.pytree import rebuild
-from ...tracer.sizes import Dim, Int, substitute
+from ...tracer.sizes import Dim, Int, hint, substitute
 from ...tracer.types import BY_NUMPY
 from ..jit.unpack import Kind
 from ..tensor import Tensor
@@ -74,14 +74,16 @@ class Signature:
     def _check_sizes(self, i: int, given: tuple, expected: tuple, sizes: dict) -> None:
         for n, wanted in zip(given, expected):
             if n != substitute(wanted, sizes):
-                known = isinstance(wanted, Dim) and f" ({wanted} is {sizes[wanted.text]})"
-                self._misfit(i, given, expected, known or "")
+                is_known = isinstance(wanted, Dim)
+                why = f" ({wanted} is {hint(sizes[str(wanted)])})" if is_known else ""
+                self._misfit(i, given, expected, why)
             if isinstance(wanted, Dim) and not _within(n, wanted):
                 self._misfit(i, given, expected, f" ({_bounds(wanted)})")
 
     def _misfit(self, i: int, given: tuple, expected: tuple, why: str) -> None:
         raise ShapeError(
-            f"{self._input(i)} has shape {list(given)}, expected {list(expected)}{why}"
+            f"{self._input(i)} has shape {[*map(hint, given)]}, expected "
+            f"{list(expected)}{why}"
         )
 
     def _input(self, i: int) -> str:
@@ -133,4 +135,5 @@ def _describe(leaf: Any) -> str:
         text = repr(leaf)
         return text if len(text) <= 60 else f"<{type(leaf).__name__}>"
     dtype = BY_NUMPY[leaf.dtype] if isinstance(leaf, Kind) else leaf.dtype
-    return f"{dtype.name}[{', '.join(map(str, shape))}]"
+    sizes = shape if isinstance(leaf, Kind) else map(hint, shape)
+    return f"{dtype.name}[{', '.join(map(str, sizes))}]"

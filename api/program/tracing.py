@@ -9,7 +9,7 @@ from ...tracer.pytree import flatten
 from ..jit.jitted import Jitted
 from ..jit.path import NotKept
 from ..jit.recording import Recording, record
-from ..jit.symbols import symbolic_shapes
+from ..jit.symbols import bound_arguments, symbolic_shapes
 from ..jit.unpack import Kind, kinds_of
 from ..tensor import Tensor
 from .planning import State, Way, plan_of
@@ -37,15 +37,16 @@ def trace(
     shapes = symbolic_shapes(f, args, {}, dynamic_shapes)
     leaves, spec = flatten((args, {}))
     kinds = _bare(kinds_of(leaves, shapes))
-    name = _name(f)
-    recording = record(name, f, args, {}, shapes)
-    state = State(f)
-    program = Program(Signature(name, kinds, spec), state.tensors)
+    signature = Signature(_name(f), kinds, spec)
+    signature.check(leaves, spec)  # one symbol has one size
+    recording = record(signature.name, f, args, {}, shapes)
+    state = State(f, _names(f, args))
+    program = Program(signature, state.tensors)
     try:
         _check(recording)
         program.add(plan_of(Way(recording, leaves), state))
     except NotKept as why:
-        raise TraceError(f"{name} cannot be traced: {why}") from None
+        raise TraceError(f"{signature.name} cannot be traced: {why}") from None
     finally:
         recording.forget()
     return program
@@ -63,6 +64,19 @@ def _as_tuple(example_inputs: Any) -> tuple:
 def _name(f: Callable) -> str:
     name = getattr(f, "__name__", type(f).__name__)
     return name if name.isidentifier() else "program"
+
+
+def _names(f: Callable, args: tuple) -> list[str]:
+    """Names for the leaves of the arguments: those of the parameters."""
+    names: list[str] = []
+    try:
+        bound = bound_arguments(f, args, {})
+    except (TypeError, ValueError):  # a callable that does not say
+        return names
+    for name, value in bound.items():
+        below = flatten(value)[0]
+        names += [name] if len(below) == 1 else [f"{name}_{i}" for i in range(len(below))]
+    return names
 
 
 def _check(recording: Recording) -> None:

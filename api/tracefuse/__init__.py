@@ -11,7 +11,6 @@ from tracefuse.api.attributes import *
 from tracefuse.api.bounds import *
 from tracefuse.api.combine import *
 from tracefuse.api.comparison import *
-from tracefuse.api.contents import *
 from tracefuse.api.creation import *
 from tracefuse.api.device import *
 from tracefuse.api.dtypes import *
@@ -27,14 +26,11 @@ from tracefuse.api.inplace import *
 from tracefuse.api.interop import *
 from tracefuse.api.joining import *
 from tracefuse.api.legacy import *
-from tracefuse.api.linalg import *
 from tracefuse.api.middle import *
 from tracefuse.api.moments import *
 from tracefuse.api.multinomial import *
 from tracefuse.api.norms import *
 from tracefuse.api.parts import *
-from tracefuse.api.plain import *
-from tracefuse.api.plain_picks import *
 from tracefuse.api.pointwise import *
 from tracefuse.api.printing import *
 from tracefuse.api.products import *
@@ -47,7 +43,6 @@ from tracefuse.api.searching import *
 from tracefuse.api.shapes import *
 from tracefuse.api.sorting import *
 from tracefuse.api.spacing import *
-from tracefuse.api.stored import *
 from tracefuse.api.tensor import *
 from tracefuse.api.transforms import *
 from tracefuse.api.triangles import *
@@ -64,6 +59,9 @@ from tracefuse.tracer.errors import *
 from tracefuse.tracer.sizes import Dim as Dim
 from tracefuse import autograd as autograd
 from tracefuse import jit as jit
+from tracefuse import data as data
+from tracefuse import func as func
+from tracefuse import linalg as linalg
 from tracefuse import nn as nn
 from tracefuse import optim as optim
 from tracefuse import utils as utils

@@ -1,15 +1,9 @@
 """`tracefuse.jit`: the decorator, and the module with `trace`, `save` and `load`."""
 
-import sys
-import types
-from typing import Any
+import sys as _sys
 
+from tracefuse.api.jit.callable import CallableModule as _CallableModule
 from tracefuse.api.jit.jitted import jit as jit
+from tracefuse.api.program.face import *
 
-
-class _Callable(types.ModuleType):
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return jit(*args, **kwargs)
-
-
-sys.modules[__name__].__class__ = _Callable
+_sys.modules[__name__].__class__ = _CallableModule

@@ -1,5 +1,6 @@
 """Modules: PyTorch's torch.nn."""
 
+from tracefuse.api.nn.container import *
 from tracefuse.api.nn.module import *
 from tracefuse.api.nn.modules.activation import *
 from tracefuse.api.nn.modules.batchnorm import *
@@ -11,6 +12,8 @@ from tracefuse.api.nn.modules.loss import *
 from tracefuse.api.nn.modules.norm import *
 from tracefuse.api.nn.modules.pool import *
 from tracefuse.api.nn.parameter import *
+from tracefuse.api.nn.parameters import *
 from tracefuse.nn import functional as functional
 from tracefuse.nn import init as init
+from tracefuse.nn import parameter as parameter
 from tracefuse.nn import utils as utils

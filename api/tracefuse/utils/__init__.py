@@ -1,1 +1,3 @@
 """What PyTorch keeps under torch.utils."""
+
+from tracefuse.utils import data as data

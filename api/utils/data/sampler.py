@@ -8,7 +8,8 @@ from typing import Any, Iterable, Iterator, Optional, Sequence
 from ...creation import as_tensor
 from ...dtypes import double
 from ...generator import Generator
-from ...random import multinomial, randint, randperm
+from ...multinomial import multinomial
+from ...random import randint, randperm
 
 __all__ = [
     *("Sampler", "SequentialSampler", "RandomSampler", "SubsetRandomSampler"),
