@@ -146,9 +146,7 @@ class TestStep:
 
     def tracefuse(self, benchmark, wrap):
         x, y, *params = map(tracefuse.from_numpy, digits())
-        step = wrap(
-            torch_step(tracefuse, x, y, [p.requires_grad_() for p in params])
-        )
+        step = wrap(torch_step(tracefuse, x, y, [p.requires_grad_() for p in params]))
         for _ in range(3):
             step(x, y)
         benchmark(step, x, y)

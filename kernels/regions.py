@@ -21,8 +21,8 @@ class Region:
 
     `shape` is the iteration space, without axes of size 1; `places` says for each node
     which axis of it each axis of the node is, `reads` for each reduction the same of
-    its argument. `inputs` are the values read, as they are stored, without splats; `outputs` the nodes
-    that others read.
+    its argument. `inputs` are the values read, as they are stored and without splats;
+    `outputs` the nodes that others read.
     """
 
     kind: str

@@ -22,14 +22,15 @@ class Sample(NamedTuple):
     """One call of one public function, and what is known about it.
 
     The name is the public one (`Tensor.` before a method), with `:variant` after it
-    where there are several. `function` takes tensors. `order` is how often it is
-    differentiated by finite differences (0 to 2). `exact` says that the result is
+    where there are several. Makers among `args` become tensors. `order` is how often
+    it is differentiated by finite differences (0 to 2). `exact` says that the result is
     `numpy` of arrays of the same type, bit for bit.
     """
 
     name: str
-    function: Callable
-    makers: tuple
+    called: Callable
+    args: tuple
+    options: dict
     numpy: Optional[Callable]
     order: int
     dtypes: tuple
@@ -39,12 +40,20 @@ class Sample(NamedTuple):
     def make_args(self, seed: int, dtype: str) -> list[np.ndarray]:
         """Arrays for the tensors; what is real is made of this type."""
         rng = np.random.default_rng(seed)
-        return [fit(m.make(rng), dtype) for m in self.makers]
+        makers = [a for a in self.args if isinstance(a, Maker)]
+        return [fit(m.make(rng), dtype) for m in makers]
 
-    def __call__(self, tensors: Sequence) -> Any:
-        """The function with a fresh stream of random numbers."""
-        torch.manual_seed(5)
-        return self.function(*tensors)
+    @property
+    def function(self) -> Callable:
+        """A function of the tensors alone."""
+        called, args, options = self.called, self.args, self.options
+
+        def bound(*tensors: Any) -> Any:
+            left = iter(tensors)
+            filled = [next(left) if isinstance(a, Maker) else a for a in args]
+            return called(*filled, **options)
+
+        return bound
 
 
 class Maker(NamedTuple):
@@ -150,24 +159,12 @@ def sample(
     **options: Any,
 ) -> Sample:
     """A row: Makers become tensors, other arguments are passed as they are."""
-    function = call or lookup(name)
-    makers = tuple(a for a in args if isinstance(a, Maker))
-    if len(makers) < len(args) or options:
-        function = _bound(function, args, options)
-    return Sample(name, function, makers, numpy, order, dtypes, rtol, exact)
-
-
-def _bound(function: Callable, args: tuple, options: dict) -> Callable:
-    def bound(*tensors: Any) -> Any:
-        left = iter(tensors)
-        filled = [next(left) if isinstance(a, Maker) else a for a in args]
-        return function(*filled, **options)
-
-    return bound
+    called = call or lookup(name)
+    return Sample(name, called, args, options, numpy, order, dtypes, rtol, exact)
 
 
 def tensors(arrays: Sequence, grad: bool = False) -> list:
-    """A tensor of each array, a leaf of differentiation where it can be one."""
+    """A tensor of each array; with `grad`, a variable where it can be one."""
     made = [torch.tensor(a) for a in arrays]
     return [t.requires_grad_(grad and t.dtype.is_floating_point) for t in made]
 

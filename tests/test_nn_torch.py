@@ -165,7 +165,7 @@ def losses():
 def others():
     yield case("linear", rnd(2, 3, 4), rnd(5, 4), rnd(5))
     yield case("linear", rnd(4), rnd(5, 4))
-    yield case("linear", rnd(3, 4), rnd(4), rnd(), id="linear-vector")
+    yield case("linear", rnd(3, 4), rnd(4), id="linear-vector")
     yield case("bilinear", rnd(5, 2), rnd(5, 3), rnd(4, 2, 3), rnd(4))
     yield case("embedding", classes(6, 2, 3), rnd(6, 4))
     yield case("embedding", np.array([0, 2, 2, 1]), rnd(3, 4), padding_idx=2)

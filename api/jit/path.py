@@ -66,8 +66,9 @@ class Path:
         self._leaves = {id(t): i for i, t in enumerate(leaves) if isinstance(t, Tensor)}
         self._others = {id(x) for x in leaves if not isinstance(x, Tensor)}
         self._rec, self._recording = rec, recording
-        self._held = {id(now): key for key, (_, now) in rec.slots.items()}
-        self.slots = {key: (slot, _kind(now)) for key, (slot, now) in rec.slots.items()}
+        found = {**_refilled(rec), **rec.slots}
+        self._held = {id(now): key for key, (_, now) in found.items()}
+        self.slots = {key: (slot, _kind(now)) for key, (slot, now) in found.items()}
         self.inputs = [(i.kind, self._owner(i), i.key) for i in rec.inputs]
         self.guards = [outcome for _, outcome in rec.guards]
         self.lines = [v.line for v, _ in rec.guards]
@@ -153,6 +154,15 @@ class Path:
                         "a tensor made in it is kept somewhere outside by other means "
                         "than its result"
                     )
+
+
+def _refilled(rec: Any) -> dict:
+    """Slots that held a tensor which the program read before it put in another."""
+    return {
+        key: (slot, before)
+        for key, (slot, before) in rec.written.items()
+        if isinstance(before, Tensor) and before._storage in rec.shadows
+    }
 
 
 def _kind(value: Any) -> Optional[Kind]:

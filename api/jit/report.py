@@ -54,12 +54,23 @@ def _entry_lines(entry: Any) -> list[str]:
         for text, outcome in path.sizes:
             lines.append(f"      size: {text} is {outcome}")
     for made in entry.executables:
-        lines.append(f"    compiled {made.name}: {len(made.kernels)} kernels")
-        for kernel in made.kernels:
-            lines.append(f"      {kernel}")
+        kernels = [k for k in made.kernels if not _VIEWS.issuperset(k.ops)]
+        lines.append(f"    compiled {made.name}: {len(kernels)} kernels")
+        for kernel in kernels:
+            lines.append(f"      {kernel.line or '?'}: {_shortened(kernel.ops)}")
     places = sum(len(pins.places) for pins in entry.pins)
     lines.append(f"    watched: {places} Python values")
     return lines
+
+
+_VIEWS = frozenset(("permute", "reshape", "expand", "slice", "windows"))
+
+
+def _shortened(ops: tuple) -> str:
+    """The operations of a kernel; a long list by its ends."""
+    if len(ops) <= 12:
+        return " ".join(ops)
+    return f"{' '.join(ops[:6])} ... {' '.join(ops[-4:])} ({len(ops)} operations)"
 
 
 def _describe(x: Any) -> str:

@@ -35,7 +35,9 @@ def may_allocate(p: Program, v: Value) -> bool:
     """
     if not v.shape or not all(map(p.is_plain, v.args)):
         return False
-    return any(p.is_solid(a) for a in v.args)
+    rank = len(v.shape)  # a source of lower rank lacks leading axes of size 1
+    sources = ((a, p.plan.views[a.id].source) for a in v.args)
+    return any(p.is_solid(a) and len(s.shape) == rank for a, s in sources)
 
 
 def reduce_whole(p: Program, v: Value) -> None:

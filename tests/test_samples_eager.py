@@ -1,0 +1,68 @@
+"""Eager results of every sample beside NumPy's."""
+
+from __future__ import annotations
+
+import numpy as np
+from samples import SAMPLES, each_type
+from sampling import (
+    as_array,
+    assert_close,
+    assert_same,
+    flatten,
+    numpy_type,
+    tensors,
+)
+
+import tracefuse as torch
+
+
+def in_float64(arrays, dtype):
+    """The same numbers where they have the sample's type, a float type."""
+    kind = numpy_type(dtype)
+    real = dtype.startswith(("float", "bfloat"))
+    return [a.astype(float) if real and a.dtype == kind else a for a in arrays]
+
+
+def wanted(sample, arrays, dtype, got):
+    """The reference in float64, rounded to the types of the result."""
+    with np.errstate(all="ignore"):
+        exact = flatten(sample.numpy(*in_float64(arrays, dtype)))
+    assert len(exact) == len(flatten(got))
+    types = [as_array(leaf).dtype for leaf in flatten(got)]
+    return [np.asarray(leaf).astype(kind) for leaf, kind in zip(exact, types)]
+
+
+@each_type([s for s in SAMPLES if s.numpy and s.exact])
+def test_the_same_bits_as_numpy(sample, dtype):
+    arrays = sample.make_args(1, dtype)
+    with np.errstate(all="ignore"):
+        expected = sample.numpy(*arrays)
+    assert_same(sample.function(*tensors(arrays)), expected)
+
+
+@each_type([s for s in SAMPLES if s.numpy and not s.exact])
+def test_close_to_numpy(sample, dtype):
+    arrays = sample.make_args(1, dtype)
+    got = sample.function(*tensors(arrays))
+    assert_close(got, wanted(sample, arrays, dtype, got), sample.rtol)
+
+
+@each_type([s for s in SAMPLES if not s.numpy], "float32", "float16", "bfloat16")
+def test_narrow_types_follow_float64(sample, dtype):
+    """Where NumPy has no word: the same call on the same numbers in float64."""
+    arrays = sample.make_args(1, dtype)
+    torch.manual_seed(5)
+    got = sample.function(*tensors(arrays))
+    torch.manual_seed(5)
+    exact = flatten(sample.function(*tensors(in_float64(arrays, dtype))))
+    types = [as_array(leaf).dtype for leaf in flatten(got)]
+    rounded = [as_array(leaf).astype(kind) for leaf, kind in zip(exact, types)]
+    assert_close(got, rounded, sample.rtol)
+
+
+@each_type(SAMPLES)
+def test_arguments_are_left_alone(sample, dtype):
+    arrays = sample.make_args(1, dtype)
+    given = tensors(arrays)
+    sample.function(*given)
+    assert_same(given, arrays)
