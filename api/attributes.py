@@ -122,7 +122,9 @@ def _overwrite(self: Tensor, new: Tensor) -> None:
     write_into(view(self, "stop_gradient"), detach(new))
 
 
-Tensor.data = property(_get_data, _set_data, doc="The numbers, untracked.")  # type: ignore
+Tensor.data = property(  # type: ignore[attr-defined]
+    _get_data, _set_data, doc="The numbers, untracked."
+)
 
 
 # -- sizes

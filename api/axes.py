@@ -55,8 +55,12 @@ def as_size(n: Any, what: str = "size") -> Int:
         raise TypeError(f"{what} must be tuple of ints, not {kind}") from None
 
 
-def sizes(given: tuple, name: str = "size") -> tuple:
-    """The sizes in `f(2, 3)`, `f((2, 3))` or `f([2, 3])`."""
+def sizes(given: tuple, name: str = "size", keyword: Any = None) -> tuple:
+    """The sizes in `f(2, 3)`, `f((2, 3))`, `f([2, 3])` or `f(size=(2, 3))`."""
+    if keyword is not None:
+        if given:
+            raise TypeError(f"got {name} twice: {given} and {name}={keyword}")
+        given = (keyword,)
     if len(given) == 1 and isinstance(given[0], (tuple, list)):
         given = tuple(given[0])
     what = f"argument '{name}'"

@@ -101,7 +101,8 @@ def full(
 
 def _filler(value: int, name: str, text: str) -> Any:
     def fill(
-        *size: Any,
+        *shape: Any,
+        size: Any = None,
         dtype: Optional[DType] = None,
         device: Any = None,
         requires_grad: bool = False,
@@ -110,7 +111,8 @@ def _filler(value: int, name: str, text: str) -> Any:
         layout: Any = None,
     ) -> Tensor:
         check_device(device)
-        t = filled(value, sizes(size), chosen(dtype, out.dtype if out else None))
+        wanted = sizes(shape, keyword=size)
+        t = filled(value, wanted, chosen(dtype, None if out is None else out.dtype))
         return finish(t, requires_grad, out)
 
     fill.__name__ = fill.__qualname__ = name
@@ -160,8 +162,11 @@ empty_like = _filler_like(0, "empty")
 
 
 def _new(value: int, name: str) -> Any:
-    def new(self: Tensor, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
-        return full(sizes(size), value, dtype=chosen(dtype, self.dtype), **options)
+    def new(
+        self: Tensor, *shape: Any, size: Any = None, dtype: Any = None, **options: Any
+    ) -> Tensor:
+        wanted = sizes(shape, keyword=size)
+        return full(wanted, value, dtype=chosen(dtype, self.dtype), **options)
 
     new.__name__ = new.__qualname__ = f"new_{name}"
     new.__doc__ = f"As `{name}`, in the type of this tensor."

@@ -265,7 +265,7 @@ def span(s: slice, size: Int) -> tuple[Int, Int, int]:
     if step <= 0:
         raise ValueError("step must be greater than zero")
     start, stop = _bound(s.start, size, 0), _bound(s.stop, size, size)
-    if stop <= start:
+    if stop < start:
         return start, 0, step
     return start, (stop - start if step == 1 else -((start - stop) // step)), step
 

@@ -95,8 +95,9 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 
 def _copy(self: Tensor) -> Tensor:
     """Another object for the same memory."""
-    new = view(self, "reshape", shape=tuple(self.shape))
-    return require_grad(new.detach()) if self.is_leaf and self.requires_grad else new  # type: ignore
+    if self.requires_grad and self.is_leaf:  # type: ignore[attr-defined]
+        return require_grad(view(self, "stop_gradient"))
+    return view(self, "reshape", shape=tuple(self.shape))
 
 
 def _deepcopy(self: Tensor, memo: dict) -> Tensor:

@@ -87,7 +87,8 @@ def _float_type(name: str, dtype: Optional[DType]) -> DType:
 
 def _sampler(draw: Callable, name: str, text: str) -> Any:
     def sample(
-        *size: Any,
+        *shape: Any,
+        size: Any = None,
         generator: Gen = None,
         dtype: Optional[DType] = None,
         device: Any = None,
@@ -97,7 +98,8 @@ def _sampler(draw: Callable, name: str, text: str) -> Any:
     ) -> Tensor:
         check_device(device)
         kind = _float_type(name, dtype)
-        return finish(draw(sizes(size), kind, generator), requires_grad, out)
+        wanted = sizes(shape, keyword=size)
+        return finish(draw(wanted, kind, generator), requires_grad, out)
 
     sample.__name__ = sample.__qualname__ = name
     sample.__doc__ = f"""{text}, in shape `size`.

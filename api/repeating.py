@@ -23,7 +23,7 @@ __all__ = [
 
 
 @method
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *which: Any, dims: Any = None) -> Tensor:
     """A copy with the given dimensions backwards.
 
     >>> import tracefuse
@@ -31,7 +31,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     tensor([2, 1, 0])
     """
     t = input
-    for at in axes(sizes(dims, "dims"), input.ndim):
+    for at in axes(sizes(which, "dims", dims), input.ndim):
         if input.ndim:
             n = t.shape[at]
             t = view(t, "slice", axis=at, start=n - 1, length=n, step=-1)
@@ -96,9 +96,9 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 # -- repeated
 
 
-def _repeat(self: Tensor, *sizes_: Any) -> Tensor:
+def _repeat(self: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     """The whole tensor `sizes[i]` times along each dimension (new ones come first)."""
-    times, shape = sizes(sizes_, "repeats"), tuple(self.shape)
+    times, shape = sizes(counts, "repeats", repeats), tuple(self.shape)
     if len(times) < len(shape):
         raise RuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of "
@@ -117,9 +117,9 @@ Tensor.repeat = _repeat  # type: ignore[attr-defined]
 
 
 @method
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *counts: Any, dims: Any = None) -> Tensor:
     """As `Tensor.repeat`; missing leading counts are 1."""
-    times = sizes(dims, "dims")
+    times = sizes(counts, "dims", dims)
     return _repeat(input, (1,) * (input.ndim - len(times)) + times)
 
 

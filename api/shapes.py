@@ -44,7 +44,7 @@ def is_viewable(t: Tensor, shape: tuple) -> bool:
 
 
 @method
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes_: Any, shape: Any = None) -> Tensor:
     """The same elements under another shape: a view where memory allows, else a copy.
 
     One size may be -1. RuntimeError when the elements do not fit.
@@ -54,20 +54,20 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
-    new = infer_size(sizes(shape, "shape"), input.shape.numel())
+    new = infer_size(sizes(sizes_, "shape", shape), input.shape.numel())
     if is_viewable(input, new):
         return view(input, "reshape", shape=new)
     return apply("reshape", input, shape=new)
 
 
-def _view(self: Tensor, *shape: Any) -> Tensor:
+def _view(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
     """As `reshape`, but always a view; RuntimeError where that is impossible."""
     if len(shape) == 1 and isinstance(shape[0], DType):
         raise NotImplementedError(
             "view(dtype), the bits of one type read as another, is not available: use "
             ".to(dtype) to convert the numbers"
         )
-    new = infer_size(sizes(shape, "shape"), self.shape.numel())
+    new = infer_size(sizes(shape, "shape", size), self.shape.numel())
     if not is_viewable(self, new):
         raise ShapeError(
             "view size is not compatible with input tensor's size and stride (at "
@@ -158,14 +158,14 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 
 @method
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """Dimension i of the result is dimension `dims[i]` of `input`.
 
     >>> import tracefuse
     >>> permute(tracefuse.zeros(2, 3, 4), (2, 0, 1)).shape
     tracefuse.Size([4, 2, 3])
     """
-    order, ndim = sizes(dims, "dims"), input.ndim
+    order, ndim = sizes(order, "dims", dims), input.ndim
     if len(order) != ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not "
@@ -246,22 +246,22 @@ Tensor.moveaxis = movedim  # type: ignore[attr-defined]
 
 
 @method
-def expand(self: Tensor, *size: Any) -> Tensor:
+def expand(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
     """Dimensions of size 1 stretched to `size` (-1 keeps one) without a copy."""
-    shape, new = tuple(self.shape), sizes(size)
-    lead = len(new) - len(shape)
+    new, old = sizes(shape, keyword=size), tuple(self.shape)
+    lead = len(new) - len(old)
     if lead < 0:
         raise ShapeError(
             f"expand(size={list(new)}): the number of sizes provided ({len(new)}) must "
             f"be greater or equal to the number of dimensions in the tensor "
-            f"({len(shape)})"
+            f"({len(old)})"
         )
-    padded = (1,) * lead + shape
+    padded = (1,) * lead + old
     target = tuple([_stretch(padded, new, i, lead) for i in range(len(new))])
     if lead:
         self = reshaped(self, padded)
-    elif target == shape:
-        return reshaped(self, shape)
+    elif target == old:
+        return reshaped(self, old)
     return self if target == padded else view(self, "expand", shape=target)
 
 

@@ -94,11 +94,10 @@ NORMS = [
     sample("norm:3", X, 3, 1, numpy=_p_norm(3), order=2, rtol=1e-5),
     sample("norm:1", away(3, 4), 1, 1, numpy=_p_norm(1), order=2),
     sample("norm:inf", X, float("inf"), 0, numpy=lambda x: np.abs(x).max(0), order=1),
-    sample("vector_norm", X, 2, 1, numpy=_p_norm(2), order=2, rtol=4e-6),
-    sample("matrix_norm", CUBE, order=2, rtol=4e-6,
+    sample("linalg.vector_norm", X, 2, 1, numpy=_p_norm(2), order=2, rtol=4e-6),
+    sample("linalg.matrix_norm", CUBE, order=2, rtol=4e-6,
            numpy=lambda x: np.sqrt((x * x).sum((1, 2)))),
-    sample("linalg.norm", X, numpy=np.linalg.norm, order=2, rtol=4e-6,
-           call=lambda x: torch.vector_norm(x)),
+    sample("linalg.norm", X, numpy=np.linalg.norm, order=2, rtol=4e-6),
 ]
 
 SCANS = [
@@ -222,7 +221,7 @@ PRODUCTS = [
     product("addr", lambda c, a, b: c + np.outer(a, b), X, real(3), V),
     product("baddbmm", lambda c, a, b: c + a @ b, real(2, 3, 5), A, B),
     product("addbmm", lambda c, a, b: c + (a @ b).sum(0), real(3, 5), A, B),
-    product("vecdot", lambda a, b: (a * b).sum(-1), X, V),
+    product("linalg.vecdot", lambda a, b: (a * b).sum(-1), X, V),
     product("trace", np.trace, real(3, 4)),
     product("cartesian_prod", lambda a, b: np.stack([np.repeat(a, 2), np.tile(b, 3)], 1),
             real(3), real(2)),

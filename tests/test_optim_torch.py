@@ -16,7 +16,7 @@ OPTIMIZERS = [
     ("SGD", dict(lr=0.1, momentum=0.9)),
     ("SGD", dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1)),
     ("SGD", dict(lr=0.1, momentum=0.8, dampening=0.3)),
-    ("SGD", dict(lr=0.01, weight_decay=0.1, maximize=True)),
+    ("SGD", dict(lr=1e-4, weight_decay=0.1, maximize=True)),
     ("Adam", {}),
     ("Adam", dict(lr=0.1, betas=(0.8, 0.9), eps=1e-3)),
     ("Adam", dict(lr=0.1, weight_decay=0.1, amsgrad=True)),

@@ -81,7 +81,7 @@ for name in {MODULES}:
 def test_importing_is_light(unpacked):
     code = """
 import sys, tracefuse
-heavy = "triton torch jax scipy tqdm safetensors cuda".split()
+heavy = "triton torch jax tqdm safetensors cuda".split()
 print([name for name in heavy if name in sys.modules])
 """
     assert run_with(unpacked, code).strip() == "[]"

@@ -18,6 +18,8 @@ import itertools
 import threading
 from typing import Any, Iterable, Optional
 
+import numpy as np
+
 from .algebra import Algebra
 from .errors import VerifyError
 from .ops import OPS
@@ -139,9 +141,11 @@ def _flows(op: str, args: tuple, dtype: Optional[DType]) -> bool:
 
 
 def constant(value: Any, shape: tuple, dtype: DType) -> Value:
-    """A splat: `value` everywhere, exactly as `dtype` can hold it."""
-    kind = (bool, int, float)[dtype.category]
-    return make("constant", (), value=kind(value), shape=shape, dtype=dtype)
+    """A splat: `value` everywhere; an integer too large for `dtype` wraps round."""
+    value = (bool, int, float)[dtype.category](value)
+    if dtype.category == 1 and not 0 <= value < 128:
+        value = int(np.array(value).astype(dtype.np))
+    return make("constant", (), value=value, shape=shape, dtype=dtype)
 
 
 def placeholder(name: str, shape: tuple, dtype: DType) -> Value:

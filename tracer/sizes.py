@@ -12,6 +12,7 @@ import math
 import threading
 from typing import Callable, Optional, Union
 
+from .bounds import decided
 from .errors import ShapeError
 
 __all__ = ["Dim", "Int", "numel", "broadcast", "evaluate", "parse_size", "hint"]
@@ -57,8 +58,8 @@ class Dim:
         new.hint = int(size)
         return new
 
-    # Arithmetic: sums and products stay polynomials, a division that does not come
-    # out becomes an atom of its own, written as the Python expression it is.
+    # Arithmetic: polynomials; a division that does not come out becomes an atom of
+    # its own, written as the Python expression it is.
 
     def __add__(self, other: Int) -> Int:
         return _combine(self, other, 1)
@@ -142,6 +143,9 @@ class Dim:
         gap = self - other
         if isinstance(gap, int):
             return test(gap)
+        known = decided(gap.terms, {self.text: self.min}, test)
+        if known is not None:
+            return known
         return _guessed(f"{self} {sign} {other}", test(hint(gap)))
 
     def __bool__(self) -> bool:

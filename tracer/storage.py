@@ -12,6 +12,7 @@ known by its `Leaf`, so that two variables made of one tensor stay two.
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from .graph import Value, make
 from .meaning import window_counts
 from .ops import OPS
-from .sizes import Int, hint
+from .sizes import Int, hint, same_size
 
 __all__ = ["Storage", "Leaf", "derive", "put", "view_array", "view_strides"]
 
@@ -155,7 +156,7 @@ def step_strides(shape: tuple, strides: tuple, op: str, attrs: dict) -> tuple:
         return tuple(sizes), tuple(new)
     if op == "expand":
         lead = (0,) * (len(attrs["shape"]) - len(shape))
-        kept = (0 if n == 1 else s for n, s in zip(shape, strides))
+        kept = (0 if same_size(n, 1) else s for n, s in zip(shape, strides))
         return attrs["shape"], lead + tuple(kept)
     if op == "reshape":
         return attrs["shape"], view_strides(shape, strides, attrs["shape"])
@@ -176,12 +177,16 @@ def _step_windows(
 
 
 def contiguous(shape: tuple, strides: tuple) -> bool:
-    """Whether the elements lie in row-major order without gaps."""
+    """Whether the elements lie in row-major order without gaps.
+
+    Here and below a symbol stands for any size: nothing is concluded from its being
+    0 or 1 in the example, so that a program serves both.
+    """
     expected: Int = 1
     for size, step in zip(reversed(shape), reversed(strides)):
-        if size == 0:
+        if same_size(size, 0):
             return True
-        if size != 1 and step != expected:
+        if not same_size(size, 1) and not same_size(step, expected):
             return False
         expected = expected * size
     return True
@@ -195,34 +200,44 @@ def view_strides(shape: tuple, strides: tuple, target: tuple) -> Optional[tuple]
     """
     if contiguous(shape, strides):
         return row_major(target)
-    if any(hint(n) == 0 for n in shape):
+    if any(same_size(n, 0) for n in shape):
         return row_major(target)
-    return _split_runs(_runs(shape, strides), list(target))
+    runs = _runs(shape, strides)
+    found = _split_runs(runs, target, same_size)
+    if found is None and _split_runs(runs, target, _alike) is not None:
+        found = _split_runs(runs, target, operator.eq)  # relies on the example
+    return found
+
+
+def _alike(a: Int, b: Int) -> bool:
+    return hint(a) == hint(b)
 
 
 def _runs(shape: tuple, strides: tuple) -> list:
     runs: list = []  # [elements, stride of the innermost axis]
     for size, step in zip(shape, strides):
-        if size == 1:
+        if same_size(size, 1):
             continue
-        if runs and runs[-1][1] == size * step:
+        if runs and same_size(runs[-1][1], size * step):
             runs[-1] = [runs[-1][0] * size, step]
         else:
             runs.append([size, step])
     return runs
 
 
-def _split_runs(runs: list, target: list) -> Optional[tuple]:
+def _split_runs(
+    runs: list, shape: tuple, equal: Callable[[Int, Int], bool]
+) -> Optional[tuple]:
     out: list = []
+    runs, target = [*runs], [*shape]
     while runs or target:
         size, step = runs.pop() if runs else (1, 1)
         taken: Int = 1
-        while target and (taken != size or target[-1] == 1):
+        while target and (not equal(taken, size) or same_size(target[-1], 1)):
             taken = taken * target[-1]
-            out.append(step * (taken // target[-1]) if hint(target[-1]) else step)
+            inner = not same_size(target[-1], 0)
+            out.append(step * (taken // target[-1]) if inner else step)
             target.pop()
-        if taken != size:
+        if not equal(taken, size):
             return None
     return tuple(reversed(out))
-
-

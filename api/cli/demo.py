@@ -24,7 +24,7 @@ __all__ = ["run"]
 
 ACCURACY = 0.97
 # Hundreds of steps amplify the rounding in which two orders of summation differ.
-WEIGHTS = 1e-2
+WEIGHTS = 1e-3
 SCORES = 1e-4
 
 RELOAD = """

@@ -204,13 +204,16 @@ class _Generator:
         w.line("return FORK")
 
     def _run(self, graph: Any, donated: tuple, names: list[str]) -> None:
+        if not names:  # it hands out views only
+            return
         made = executable(graph, donated)
         self.compiled.append(made)
         args = [self.names[v.id] for v in graph.inputs]
         args += [f"spare_[{i}]" for i in range(len(donated))]
         k, w = self.w.bind("k", getattr(made, "run", made)), self.w
         w.line("try:")
-        w.line(f"    {''.join(n + ', ' for n in names)}= {k}({', '.join(args)})")
+        results = f"{', '.join(names)}, = " if names else ""
+        w.line(f"    {results}{k}({', '.join(args)})")
         w.line("except IndexError:  # Python runs again and says where")
         w.line("    return MISS")
 

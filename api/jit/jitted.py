@@ -77,6 +77,12 @@ class Jitted:
     def __get__(self, owner: Any, kind: Optional[type] = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)
 
+    def __getattr__(self, name: str) -> Any:
+        # What is not ours is the function's: a jitted module keeps its parameters().
+        if name == "__wrapped__":
+            raise AttributeError(name)
+        return getattr(self.__wrapped__, name)
+
     def __repr__(self) -> str:
         return f"<jit {self._name}: {len(self._all())} signatures>"
 
@@ -206,7 +212,12 @@ def _check_pure(recording: Recording, before: int) -> None:
 _DISABLED = os.environ.get("TRACEFUSE_DISABLE_JIT", "") not in ("", "0")
 
 
-def jit(function: Optional[Callable] = None, *, dynamic_shapes: Any = None) -> Any:
+def jit(
+    function: Optional[Callable] = None,
+    *,
+    dynamic_shapes: Optional[dict] = None,
+    backend: str = "numpy",
+) -> Any:
     """Compile a function (a method, a module, any callable) by recording it.
 
     The first call runs the Python and records what it does; later calls replay the
@@ -215,7 +226,8 @@ def jit(function: Optional[Callable] = None, *, dynamic_shapes: Any = None) -> A
     part of the program.
 
     `dynamic_shapes` marks sizes that vary: {"x": {0: Dim("batch")}}, by the name of
-    the argument and the axis.
+    the argument and the axis. `backend` says what code is generated for: "numpy".
+    ValueError for another one.
 
     >>> import tracefuse
     >>> @tracefuse.jit
@@ -224,6 +236,10 @@ def jit(function: Optional[Callable] = None, *, dynamic_shapes: Any = None) -> A
     >>> f(tracefuse.ones(3))
     tensor(3.)
     """
+    if backend != "numpy":
+        raise ValueError(f"backend {backend!r} is not there; there is 'numpy'")
     if function is None:
         return functools.partial(jit, dynamic_shapes=dynamic_shapes)
+    if not callable(function):
+        raise TypeError(f"jit takes a function, not a {type(function).__name__}")
     return Jitted(function, dynamic_shapes)

@@ -60,12 +60,23 @@ class LRScheduler:
         return self._last_lr
 
     def step(self, epoch: Optional[int] = None) -> None:
-        """Go to the next epoch, or to a given one."""
+        """Go to the next epoch, or (anew from the first one) to a given one."""
         self._step_count += 1
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        for group, lr in zip(self.optimizer.param_groups, self.get_lr()):
-            set_rate(group, lr)
+        if epoch is None:
+            self._go_to(self.last_epoch + 1)
+        else:
+            self._set(self.base_lrs)
+            for each in range(epoch + 1):
+                self._go_to(each)
         self._last_lr = self._rates()
+
+    def _go_to(self, epoch: int) -> None:
+        self.last_epoch = epoch
+        self._set(self.get_lr())
+
+    def _set(self, rates: list) -> None:
+        for group, lr in zip(self.optimizer.param_groups, rates):
+            set_rate(group, lr)
 
     def _rates(self) -> list:
         return [float(group["lr"]) for group in self.optimizer.param_groups]

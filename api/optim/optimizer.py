@@ -177,9 +177,9 @@ class Optimizer(Watched, Saving):
         return known
 
     def __repr__(self) -> str:
-        lines = []
+        lines: list[str] = []
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
+            lines += [""] * bool(i) + [f"Parameter Group {i}"]
             shown = sorted(key for key in group if key not in ("params", "param_names"))
             lines += [f"    {key}: {group[key]}" for key in shown]
         return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"

@@ -12,6 +12,7 @@ from ..axes import elements, key
 from ..regions import ARG, Region
 from .block import Block
 from .memory import Finished, finish
+from .narrow import is_narrow
 from .pointwise import statements
 from .program import Program
 from .space import Read, Space, axes_in
@@ -163,15 +164,28 @@ class _Loop:
 
     def total(self, v: Value, x: str, over: list[int], out: str) -> None:
         """Reduce tile `x` over frame axes into `out`; halves by way of float32."""
-        axes, name = self.axes_text(over), f"{REDUCERS[v.op]}.reduce"
         wide = self.widened(v, x)
         if wide is None:
-            dtype = dtype_text(v.dtype)
-            self.block.write(f"{name}({x}, {axes}, {dtype}, {out}, True)")
+            self.fold_tile(v, x, over, v.dtype, out)
             return
         total = self.block.array(self.tiling.tile(self.space.axes(v)), float32)
-        self.block.write(f"{name}({wide}, {axes}, float32, {total}, True)")
+        self.fold_tile(v, wide, over, float32, total)
         self.block.write(f'copyto({out}, {total}, "unsafe")')
+
+    def fold_tile(
+        self, v: Value, x: str, over: list[int], dtype: DType, out: str
+    ) -> None:
+        """Reduce tile `x`, of type `dtype`, into `out`, which keeps the axes."""
+        axes, ufunc = self.axes_text(over), REDUCERS[v.op]
+        if axes.isdigit() and is_narrow(self.rough(self.read_tile(v)), int(axes)):
+            self.block.write(f"reduce_narrow({ufunc}, {x}, {out})")
+        else:
+            given = f"{x}, {axes}, {dtype_text(dtype)}, {out}, True"
+            self.block.write(f"{ufunc}.reduce({given})")
+
+    def rough(self, tile: tuple) -> tuple:
+        """The shape of a tile, with many for a block of unknown size."""
+        return tuple(SHORT * SHORT if type(n) is str else n for n in tile)
 
     def widened(self, v: Value, x: str) -> Optional[str]:
         if v.dtype not in HALVES:
@@ -210,8 +224,7 @@ class _Loop:
         inside = [a for a in over if a not in t.outer]
         if inside:
             part = self.block.array(t.tile(axes), dtype)
-            given = f"{self.axes_text(inside)}, {dtype_text(dtype)}, {part}, True"
-            self.block.write(f"{ufunc}.reduce({x}, {given})")
+            self.fold_tile(v, x, inside, dtype, part)
             x = part
         index = t.index(axes)
         total = f"t{k}" if index else f"q{k}"

@@ -14,6 +14,7 @@ from ...tracer.types import DTYPES
 from .floats import floats, quiet
 from .fresh import fresh
 from .movement import copy_into, fold_into, pad_into, pool_into
+from .narrow import reduce_narrow
 from .rows import scatter_into, take_into
 from .select import drop_where, keep_where, select
 from .threads import parallel
@@ -23,7 +24,7 @@ __all__ = [
     "after", "arena", "argsort_into_new", "copy_into", "drop_where", "erf_half",
     "erf_tile", "erfinv_half", "erfinv_tile", "floats", "fold_into", "fresh",
     "highest", "keep_where", "lowest", "pad_into", "parallel", "pool_into", "quiet",
-    "random_words", "scatter_into", "select", "stretched", "take_into", "view",
+    "random_words", "reduce_narrow", "scatter_into", "select", "stretched", "take_into", "view",
     "windows",
 ]
 # fmt: on

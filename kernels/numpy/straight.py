@@ -6,6 +6,7 @@ from ...tracer.graph import Value
 from ...tracer.ops import OPS
 from ...tracer.types import HALVES, float32
 from ..regions import Region
+from .narrow import is_narrow
 from .pointwise import statements
 from .program import Program
 from .spelling import dtype_text, shape_text
@@ -51,6 +52,11 @@ def reduce_whole(p: Program, v: Value) -> None:
     if len(v.attrs["axes"]) == 1:
         axes = str(v.attrs["axes"][0])
     name = f"{REDUCERS[v.op]}.reduce"
+    if v.dtype not in HALVES and axes == "-1" and is_narrow(x.shape, -1):
+        kept = shape_text((*v.shape, 1))
+        out = p.see(p.target(v), f"{{}}.reshape({kept})")
+        p.write(f"reduce_narrow({REDUCERS[v.op]}, {source}, {out})")
+        return
     if v.dtype not in HALVES:
         dtype = dtype_text(v.dtype)
         p.write(f"{name}({source}, {axes}, {dtype}, {p.target(v)})")

@@ -39,7 +39,7 @@ class Lazy(Module):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._initialize(args[0])
-        return super().__call__(*args, **kwargs)
+        return self(*args, **kwargs)  # by now a `becomes`
 
     def reset_parameters(self) -> None:
         """Nothing to draw before the shapes are known."""
