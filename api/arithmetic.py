@@ -15,10 +15,9 @@ from .pointwise import trunc
 from .promotion import result_type
 from .tensor import Tensor, method, pointwise
 
-__all__ = [
-    *("add", "sub", "subtract", "rsub", "mul", "multiply", "div", "divide"),
-    *("true_divide", "floor_divide", "remainder", "fmod", "pow", "atan2", "arctan2"),
-]
+__all__ = ["add", "sub", "subtract", "rsub", "mul", "multiply", "div", "divide"]
+__all__ += ["true_divide", "floor_divide", "remainder", "fmod", "pow", "atan2"]
+__all__ += ["arctan2"]
 
 def _scaled(other: Operand, alpha: Operand, to: Any) -> Operand:
     if isinstance(alpha, int) and alpha == 1:

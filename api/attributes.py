@@ -146,13 +146,8 @@ def numel(input: Tensor) -> Any:
     return input.shape.numel()
 
 
-def _dim(self: Tensor) -> int:
-    """The number of dimensions."""
-    return self.ndim
-
-
 Tensor.nelement = numel  # type: ignore[attr-defined]
-Tensor.dim = Tensor.ndimension = _dim  # type: ignore[attr-defined]
+Tensor.dim = Tensor.ndimension = lambda self: self.ndim  # type: ignore
 
 
 @method
@@ -286,6 +281,12 @@ def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
     """On a GPU; DeviceError where there is none."""
     check_device("cuda" if device is None else device)
+    return self
+
+
+@method
+def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """Itself: without a GPU there is nothing to pin memory for."""
     return self
 
 

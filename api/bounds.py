@@ -9,10 +9,8 @@ from .composite import Operand, Out, copy, into
 from .dtypes import finfo
 from .tensor import Tensor, method, pointwise
 
-__all__ = [
-    *("maximum", "minimum", "fmax", "fmin", "clamp", "clip", "clamp_min", "clamp_max"),
-    *("nan_to_num",),
-]
+__all__ = ["maximum", "minimum", "fmax", "fmin", "clamp", "clip", "clamp_min"]
+__all__ += ["clamp_max", "nan_to_num"]
 
 
 def _primitive(op: str, what: str) -> Callable[..., Tensor]:

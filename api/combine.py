@@ -9,9 +9,7 @@ from .arithmetic import add
 from .composite import Operand, Out, detached, into, together
 from .tensor import Tensor, method, pointwise
 
-__all__ = [
-    *("lerp", "addcmul", "addcdiv", "logaddexp", "logaddexp2", "hypot", "xlogy"),
-]
+__all__ = ["lerp", "addcmul", "addcdiv", "logaddexp", "logaddexp2", "hypot", "xlogy"]
 
 
 @method

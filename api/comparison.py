@@ -16,14 +16,11 @@ from .reductions import all as _every
 from .searching import nonzero
 from .tensor import Tensor, method, pointwise
 
-__all__ = [
-    *("eq", "ne", "not_equal", "lt", "less", "le", "less_equal"),
-    *("gt", "greater", "ge", "greater_equal", "equal", "isclose", "allclose"),
-    *("logical_and", "logical_or", "logical_xor", "logical_not"),
-    *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"),
-    *("bitwise_left_shift", "bitwise_right_shift"),
-    *("isnan", "isinf", "isposinf", "isneginf", "isfinite", "isreal", "where"),
-]
+__all__ = ["eq", "ne", "not_equal", "lt", "less", "le", "less_equal", "gt", "greater"]
+__all__ += ["ge", "greater_equal", "equal", "isclose", "allclose", "logical_and"]
+__all__ += ["logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or"]
+__all__ += ["bitwise_xor", "bitwise_not", "bitwise_left_shift", "bitwise_right_shift"]
+__all__ += ["isnan", "isinf", "isposinf", "isneginf", "isfinite", "isreal", "where"]
 
 
 def _primitive(

@@ -15,10 +15,8 @@ from .defaults import defaults
 from .promotion import common_type
 from .tensor import Tensor, apply, method, pointwise, view, write
 
-__all__ = [
-    *("cast", "copy", "floating", "detached", "constant", "iota", "into"),
-    *("in_float32", "formula", "together", "numpy_names", "root"),
-]
+__all__ = ["cast", "copy", "floating", "detached", "constant", "iota", "into"]
+__all__ += ["in_float32", "formula", "together", "numpy_names", "root"]
 
 F = TypeVar("F", bound=Callable)
 Operand = Union[Tensor, int, float, bool]

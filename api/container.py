@@ -21,10 +21,8 @@ from . import container_check as check
 from .atomic import replacing
 from .container_check import CODES, Entry
 
-__all__ = [
-    *("VERSION", "write", "read", "read_safetensors", "pack", "unpack"),
-    *("mapping", "naming", "unpack_safetensors"),
-]
+__all__ = ["VERSION", "write", "read", "read_safetensors", "pack", "unpack", "mapping"]
+__all__ += ["naming", "unpack_safetensors"]
 
 Path = Union[str, "os.PathLike[str]"]
 Contents = tuple[dict[str, np.ndarray], dict[str, str]]

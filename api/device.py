@@ -85,3 +85,4 @@ def check_device(wanted: Any) -> None:
 Tensor.device = property(lambda self: CPU, doc="Where it lies.")  # type: ignore
 Tensor.is_cuda = property(lambda self: False)  # type: ignore[attr-defined]
 Tensor.is_cpu = property(lambda self: True)  # type: ignore[attr-defined]
+Tensor.is_sparse = property(lambda self: False)  # type: ignore[attr-defined]

@@ -31,13 +31,11 @@ from .defaults import set_default_dtype as set_default_dtype
 from .promotion import result_type as result_type
 from .tensor import Tensor
 
-__all__ = [
-    *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32"),
-    *("int64", "float16", "bfloat16", "float32", "float64"),
-    *("float", "double", "half", "long", "int", "short", "dtype"),
-    *("promote_types", "result_type", "can_cast", "is_floating_point", "is_complex"),
-    *("finfo", "iinfo", "set_default_dtype", "get_default_dtype"),
-]
+__all__ = ["bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32"]
+__all__ += ["int64", "float16", "bfloat16", "float32", "float64", "float", "double"]
+__all__ += ["half", "long", "int", "short", "dtype", "promote_types", "result_type"]
+__all__ += ["can_cast", "is_floating_point", "is_complex", "finfo", "iinfo"]
+__all__ += ["set_default_dtype", "get_default_dtype"]
 
 dtype = DType
 float, double, half = float32, float64, float16

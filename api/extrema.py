@@ -15,10 +15,8 @@ from .composite import Out, cast, into, iota, numpy_names
 from .reductions import is_empty, kept, reduced, which
 from .tensor import Tensor, apply, method, pointwise, view
 
-__all__ = [
-    *("max", "min", "amax", "amin", "aminmax", "argmax", "argmin"),
-    *("cummax", "cummin"),
-]
+__all__ = ["max", "min", "amax", "amin", "aminmax", "argmax", "argmin", "cummax"]
+__all__ += ["cummin"]
 
 
 class Found(NamedTuple):

@@ -25,10 +25,8 @@ from .dtypes import as_dtype
 from .shapes import unsqueeze
 from .tensor import Tensor, fresh, method, require_grad, wrap, write
 
-__all__ = [
-    *("zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like"),
-    *("empty_like", "arange", "eye"),
-]
+__all__ = ["zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like"]
+__all__ += ["empty_like", "arange", "eye"]
 
 
 # -- shared with the other files that make tensors

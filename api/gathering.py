@@ -17,10 +17,8 @@ from .composite import Operand, Out, cast, constant, into
 from .shapes import broadcast_shapes, reshape
 from .tensor import Tensor, apply, method, pointwise, view
 
-__all__ = [
-    *("gather", "take", "take_along_dim", "index_select"),
-    *("index_add", "index_copy", "index_fill", "masked_fill"),
-]
+__all__ = ["gather", "take", "take_along_dim", "index_select", "index_add"]
+__all__ += ["index_copy", "index_fill", "masked_fill"]
 
 
 def integers(name: str, index: Tensor) -> Tensor:

@@ -21,10 +21,8 @@ from .device import CPU, check_device, device
 from .scalars import numbers
 from .tensor import Tensor, fresh, wrap
 
-__all__ = [
-    *("Generator", "default_generator", "manual_seed", "seed", "initial_seed"),
-    *("get_rng_state", "set_rng_state", "fork_rng"),
-]
+__all__ = ["Generator", "default_generator", "manual_seed", "seed", "initial_seed"]
+__all__ += ["get_rng_state", "set_rng_state", "fork_rng"]
 
 WORD = 2**64
 

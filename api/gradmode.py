@@ -7,10 +7,8 @@ from typing import Any, Callable, Optional
 
 from ..tracer.record import state
 
-__all__ = [
-    *("no_grad", "enable_grad", "set_grad_enabled"),
-    *("inference_mode", "is_grad_enabled"),
-]
+__all__ = ["no_grad", "enable_grad", "set_grad_enabled", "inference_mode"]
+__all__ += ["is_grad_enabled"]
 
 
 class set_grad_enabled:

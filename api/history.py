@@ -96,6 +96,9 @@ def require_grad(t: Any, wanted: bool = True) -> Any:
             "differentiation use var_no_grad = var.detach()."
         )
     t._seen = -1
-    if state.recorder is None or t._storage.maker is not state.recorder:
+    rec = state.recorder
+    if rec is not None:
+        rec.seen.pop(id(t), None)
+    if rec is None or t._storage.maker is not rec:
         touch()
     return t

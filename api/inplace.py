@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from typing import Any, Optional
 
+from ..tracer.record import state
 from ..tracer.types import DType, float32, float64
+from .composite import copy
 from .dtypes import LEGACY, finfo
 from .generator import Generator
 from .random import bernoulli_mask, integers, standard_normal, uniform
-from .tensor import Tensor, method, pointwise, write
+from .tensor import Tensor, is_tracked, method, pointwise, write
 
 __all__: list[str] = []  # methods only
 
@@ -52,9 +54,17 @@ def overwrite(self: Tensor, result: Tensor) -> Tensor:
     return write(self, result)
 
 
+def _as_it_was(self: Tensor, args: tuple) -> Tensor:
+    """A copy where gradients may read the numbers after they are overwritten."""
+    if state.recorder is None and state.grad and any(map(is_tracked, (self, *args))):
+        return copy(self)
+    return self
+
+
 def _variant(name: str) -> None:
     def inplace(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return overwrite(self, getattr(self, name)(*args, **kwargs))
+        before = _as_it_was(self, args)
+        return overwrite(self, getattr(before, name)(*args, **kwargs))
 
     inplace.__name__ = inplace.__qualname__ = f"{name}_"
     inplace.__doc__ = f"`{name}`, written to this tensor; returns it."
@@ -67,7 +77,7 @@ for _name in _NAMES.split():
 
 def _operator(sign: str, name: str) -> None:
     def operate(self: Tensor, other: Any) -> Any:
-        result = getattr(self, f"__{name}__")(other)
+        result = getattr(_as_it_was(self, (other,)), f"__{name}__")(other)
         return result if result is NotImplemented else overwrite(self, result)
 
     operate.__name__ = operate.__qualname__ = f"__i{name}__"

@@ -10,10 +10,8 @@ from .composite import cast, into
 from .shapes import reshape, reshaped, unsqueeze
 from .tensor import Tensor, apply
 
-__all__ = [
-    *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack"),
-    *("column_stack", "row_stack", "atleast_1d", "atleast_2d", "atleast_3d"),
-]
+__all__ = ["cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack"]
+__all__ += ["column_stack", "row_stack", "atleast_1d", "atleast_2d", "atleast_3d"]
 
 
 # -- cat and stack

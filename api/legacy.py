@@ -24,10 +24,8 @@ from .device import check_device
 from .fill import filled
 from .tensor import Tensor, view
 
-__all__ = [
-    *("FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor", "LongTensor"),
-    *("IntTensor", "ShortTensor", "CharTensor", "ByteTensor", "BoolTensor"),
-]
+__all__ = ["FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor", "LongTensor"]
+__all__ += ["IntTensor", "ShortTensor", "CharTensor", "ByteTensor", "BoolTensor"]
 
 
 def _made(given: tuple, dtype: DType) -> Tensor:

@@ -9,10 +9,8 @@ from ..tracer.sizes import Dim, Int
 from .axes import as_size, axis
 from .tensor import Tensor, method, view
 
-__all__ = [
-    *("narrow", "select", "split", "split_with_sizes", "chunk", "tensor_split"),
-    *("unbind", "hsplit", "vsplit", "dsplit"),
-]
+__all__ = ["narrow", "select", "split", "split_with_sizes", "chunk", "tensor_split"]
+__all__ += ["unbind", "hsplit", "vsplit", "dsplit"]
 
 
 def sliced(t: Tensor, at: int, start: Int, length: Int, step: int = 1) -> Tensor:

@@ -18,10 +18,8 @@ from ..tracer.errors import FormatError
 from ..tracer.types import DTYPES, DType
 from .tensor import Size
 
-__all__ = [
-    *("dumps", "loads", "encode", "encode_number", "decode", "show", "spell"),
-    "SCALARS",
-]
+__all__ = ["dumps", "loads", "encode", "encode_number", "decode", "show", "spell"]
+__all__ += ["SCALARS"]
 
 DEEPEST = 100
 DIGITS = 300  # of an integer: reading takes time that is quadratic in them

@@ -14,12 +14,11 @@ from ..tracer.types import bool_
 from .composite import cast, copy, detached, floating, formula, in_float32, into
 from .tensor import Tensor, method, pointwise
 
-__all__ = [
-    *("neg", "negative", "positive", "abs", "absolute", "sign", "sgn", "floor", "ceil"),
-    *("trunc", "fix", "frac", "round", "sqrt", "rsqrt", "square", "reciprocal"),
-    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tanh"),
-    *("erf", "erfc", "erfinv", "sigmoid", "logit", "relu", "deg2rad", "rad2deg"),
-]
+__all__ = ["neg", "negative", "positive", "abs", "absolute", "sign", "sgn", "floor"]
+__all__ += ["ceil", "trunc", "fix", "frac", "round", "sqrt", "rsqrt", "square"]
+__all__ += ["reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p"]
+__all__ += ["sin", "cos", "tanh", "erf", "erfc", "erfinv", "sigmoid", "logit", "relu"]
+__all__ += ["deg2rad", "rad2deg"]
 
 _EXAMPLE = """{what}
 

@@ -16,10 +16,8 @@ from .composite import Out, into
 from .shapes import broadcast_shapes
 from .tensor import Tensor, apply, method, pointwise, view
 
-__all__ = [
-    *("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger"),
-    *("addmm", "addmv", "addbmm", "baddbmm", "addr", "tensordot", "kron"),
-]
+__all__ = ["matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger"]
+__all__ += ["addmm", "addmv", "addbmm", "baddbmm", "addr", "tensordot", "kron"]
 
 
 def _times(shape: tuple) -> str:

@@ -35,10 +35,8 @@ from .generator import Generator, draw_bits
 from .parts import dropped
 from .tensor import Tensor, apply, pointwise
 
-__all__ = [
-    *("rand", "randn", "randint", "randperm", "normal", "bernoulli"),
-    *("rand_like", "randn_like", "randint_like"),
-]
+__all__ = ["rand", "randn", "randint", "randperm", "normal", "bernoulli", "rand_like"]
+__all__ += ["randn_like", "randint_like"]
 
 Gen = Optional[Generator]
 # Bits of a fraction: as many as the type holds exactly.

@@ -15,9 +15,7 @@ from .parts import dropped, sliced
 from .shapes import expand, reshape, reshaped
 from .tensor import Tensor, apply, method, view
 
-__all__ = [
-    *("flip", "fliplr", "flipud", "roll", "rot90", "tile", "repeat_interleave"),
-]
+__all__ = ["flip", "fliplr", "flipud", "roll", "rot90", "tile", "repeat_interleave"]
 
 # -- turned round
 

@@ -19,10 +19,8 @@ from .reductions import reduced
 from .shapes import broadcast_shapes, reshape
 from .tensor import Tensor, apply, fresh, method, pointwise, view
 
-__all__ = [
-    *("nonzero", "argwhere", "masked_select", "unique", "unique_consecutive"),
-    *("searchsorted", "bucketize", "bincount", "histc", "isin"),
-]
+__all__ = ["nonzero", "argwhere", "masked_select", "unique", "unique_consecutive"]
+__all__ += ["searchsorted", "bucketize", "bincount", "histc", "isin"]
 
 
 def numbers(x: Tensor, why: str) -> np.ndarray:

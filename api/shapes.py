@@ -10,17 +10,15 @@ from typing import Any
 
 from ..tracer.errors import ShapeError
 from ..tracer.record import state
-from ..tracer.sizes import Int, broadcast
+from ..tracer.sizes import Int, broadcast, same_shape
 from ..tracer.storage import view_strides
 from ..tracer.types import DType
 from .axes import axes, axis, infer_size, sizes
 from .tensor import Size, Tensor, apply, method, view
 
-__all__ = [
-    *("reshape", "flatten", "unflatten", "ravel", "squeeze", "unsqueeze", "permute"),
-    *("transpose", "t", "swapaxes", "swapdims", "movedim", "moveaxis", "adjoint"),
-    *("expand", "broadcast_shapes"),
-]
+__all__ = ["reshape", "flatten", "unflatten", "ravel", "squeeze", "unsqueeze"]
+__all__ += ["permute", "transpose", "t", "swapaxes", "swapdims", "movedim", "moveaxis"]
+__all__ += ["adjoint", "expand", "broadcast_shapes"]
 
 
 # -- reshape
@@ -260,9 +258,9 @@ def expand(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
     target = tuple([_stretch(padded, new, i, lead) for i in range(len(new))])
     if lead:
         self = reshaped(self, padded)
-    elif target == old:
+    elif same_shape(target, old):
         return reshaped(self, old)
-    return self if target == padded else view(self, "expand", shape=target)
+    return self if same_shape(target, padded) else view(self, "expand", shape=target)
 
 
 def _stretch(old: tuple, new: tuple, i: int, lead: int) -> Int:

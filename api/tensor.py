@@ -184,7 +184,7 @@ def apply(op: str, *args: Tensor, **attrs: Any) -> Tensor:
         return wrap(rec, make(op, record_args(rec, args), **attrs))
     before = floats.set(quiet)
     try:
-        t = fresh(OPS[op].meaning(*[t._array for t in args], **attrs))
+        t = fresh(_row_major(OPS[op].meaning(*[t._array for t in args], **attrs)))
     finally:
         floats.reset(before)
     if state.grad and any(tracked(a._storage, a._steps) for a in args):
@@ -229,17 +229,22 @@ def _pointwise_eager(op: str, operands: tuple, dtypes: tuple) -> Tensor:
         arrays.append(array if array.dtype == dtype.np else array.astype(dtype.np))
     before = floats.set(quiet)
     try:
-        t = fresh(OPS[op].meaning(*arrays))
+        t = fresh(_row_major(OPS[op].meaning(*arrays)))
     except ValueError:
         broadcast(*[a.shape for a in arrays])  # the same complaint, in our words
         raise
     finally:
         floats.reset(before)
-    if state.grad and op not in _FLAT and any(map(_is_tracked, operands)):
+    if state.grad and op not in _FLAT and any(map(is_tracked, operands)):
         shape = t._array.shape
         values = tuple(_operand(o, d, shape) for o, d in zip(operands, dtypes))
         remember(t, make(op, values), operands)
     return t
+
+
+def _row_major(array: Any) -> Any:
+    """Every result lies in row-major order, as it does when it is recorded."""
+    return array if array.flags.c_contiguous else array.copy()
 
 
 _FLAT = frozenset(("eq", "ne", "lt", "le", "and", "or", "xor", "shl", "shr"))
@@ -251,7 +256,7 @@ def _scalar(number: Any, kind: np.dtype) -> np.ndarray:
     return np.array(number).astype(kind)
 
 
-def _is_tracked(o: Any) -> bool:
+def is_tracked(o: Any) -> bool:
     return isinstance(o, Tensor) and tracked(o._storage, o._steps)
 
 
@@ -302,7 +307,7 @@ def write(t: Tensor, new: Any) -> Tensor:
 def _write_eager(t: Tensor, new: Any) -> None:
     source = new._array if isinstance(new, Tensor) else new
     try:
-        put_tape = state.grad and (_is_tracked(new) or _is_tracked(t))
+        put_tape = state.grad and (is_tracked(new) or is_tracked(t))
         if put_tape:
             value = _operand(new, t.dtype, t._array.shape)
             t._storage.value = put(root_of(t._storage), t._steps, value)

@@ -12,9 +12,7 @@ from .composite import Out, counted, into, iota
 from .shapes import reshape
 from .tensor import Tensor, apply, method, pointwise, view
 
-__all__ = [
-    *("tril", "triu", "diagonal", "diag", "diag_embed", "diagflat", "trace"),
-]
+__all__ = ["tril", "triu", "diagonal", "diag", "diag_embed", "diagflat", "trace"]
 
 
 def _off_diagonal(name: str, x: Tensor) -> Tensor:

@@ -12,10 +12,8 @@ from .composite import cast, formula
 from .pointwise import cos, exp, expm1, log, log1p, sin, sqrt
 from .tensor import Tensor, pointwise
 
-__all__ = [
-    *("tan", "asin", "arcsin", "acos", "arccos", "atan", "arctan", "sinh", "cosh"),
-    *("asinh", "arcsinh", "acosh", "arccosh", "atanh", "arctanh", "sinc"),
-]
+__all__ = ["tan", "asin", "arcsin", "acos", "arccos", "atan", "arctan", "sinh", "cosh"]
+__all__ += ["asinh", "arcsinh", "acosh", "arccosh", "atanh", "arctanh", "sinc"]
 
 
 @formula

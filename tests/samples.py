@@ -58,6 +58,9 @@ def _in_type_of_first(reference: Callable) -> Callable:
 SAMPLES = [*_ROWS, *(new for row in _ROWS for new in _overwriting(row))]
 
 
+NOT_TRACED: dict = {}
+
+
 def each(rows: list[Sample]) -> Any:
     """A test for each of these samples."""
     return pytest.mark.parametrize("sample", rows, ids=lambda row: row.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
@@ -46,14 +47,14 @@ class Sample(NamedTuple):
     @property
     def function(self) -> Callable:
         """A function of the tensors alone."""
-        called, args, options = self.called, self.args, self.options
-
-        def bound(*tensors: Any) -> Any:
-            left = iter(tensors)
-            filled = [next(left) if isinstance(a, Maker) else a for a in args]
-            return called(*filled, **options)
-
-        return bound
+        called, options = self.called, self.options
+        at = itertools.count()
+        slots = [
+            (True, next(at)) if isinstance(a, Maker) else (False, a) for a in self.args
+        ]
+        return lambda *tensors: called(
+            *[tensors[slot] if drawn else slot for drawn, slot in slots], **options
+        )
 
 
 class Maker(NamedTuple):

@@ -123,13 +123,20 @@ def test_the_face_holds_re_exports_only(path):
         allowed = isinstance(node, (ast.Import, ast.ImportFrom))
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         entry = isinstance(node, ast.If) and path.stem == "__main__"
-        assert allowed or docstring or entry, f"{name_of(path)}:{node.lineno}"
+        called = ast.unparse(node).startswith("_face")  # jit is also a function
+        fine = allowed or docstring or entry or called
+        assert fine, f"{name_of(path)}:{node.lineno}: {ast.unparse(node)}"
+
+
+@each_file(FILES)
+def test_files_are_short(path):
+    count = len(path.read_text(encoding="utf-8").splitlines())
+    assert count <= 350, f"{name_of(path)} has {count} lines: two ideas?"
 
 
 @each_file(SOURCES)
-def test_files_and_lines_are_short(path):
+def test_lines_are_short(path):
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 350, f"{name_of(path)} has {len(lines)} lines: two ideas?"
     wide = [n for n, line in enumerate(lines, 1) if len(line) > 88]
     assert not wide, f"{name_of(path)}: wider than 88 columns at lines {wide}"
 

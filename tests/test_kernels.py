@@ -237,3 +237,11 @@ def test_every_primitive_is_generated():
 @pytest.mark.parametrize("seed", range(60))
 def test_random_graphs(seed):
     check(random_graph(seed))
+
+
+@pytest.mark.parametrize("width", (1, 2, 10, 16))
+def test_narrow_rows(width):
+    for n in (7, 600, 30_000):
+        x = placeholder("x", (n, width), ty.float32)
+        r = make("prod", (x,), axes=(-1,))
+        check(Graph("f", [x], [softmax(x), r, al.exp(x).sum((-1,)), x.sum((-1, -2))]))

@@ -1,4 +1,5 @@
 """Every layer function beside PyTorch's: values, and gradients of all inputs."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -33,8 +34,9 @@ def case(name, *args, id=None, **kwargs):
 
 def activations():
     for name in (
-        "relu relu6 leaky_relu elu selu celu gelu silu mish softplus hardtanh hardswish "
-        "hardsigmoid sigmoid tanh logsigmoid softsign tanhshrink hardshrink softshrink"
+        "relu relu6 leaky_relu elu selu celu gelu silu mish softplus hardtanh "
+        "hardswish hardsigmoid sigmoid tanh logsigmoid softsign tanhshrink "
+        "hardshrink softshrink"
     ).split():
         yield case(name, KINKS, id=f"{name}-kinks")
         yield case(name, rnd(3, 4))
@@ -82,9 +84,13 @@ def pools():
     x, ties = rnd(2, 3, 8, 7), RNG.integers(0, 3, (2, 3, 8, 8)).astype(np.float32)
     yield case("max_pool2d", x, kernel_size=2)
     yield case("max_pool2d", ties, kernel_size=2, id="max_pool2d-ties")
-    yield case("max_pool2d", ties, kernel_size=3, stride=2, padding=1, id="ties-overlap")
+    yield case(
+        "max_pool2d", ties, kernel_size=3, stride=2, padding=1, id="ties-overlap"
+    )
     yield case("max_pool2d", x, kernel_size=3, stride=2, ceil_mode=True)
-    yield case("max_pool2d", x, kernel_size=(3, 2), stride=(2, 1), padding=1, dilation=1)
+    yield case(
+        "max_pool2d", x, kernel_size=(3, 2), stride=(2, 1), padding=1, dilation=1
+    )
     yield case("max_pool2d", x, kernel_size=2, dilation=2)
     yield case("max_pool2d", x, kernel_size=2, padding=1, ceil_mode=True, stride=3)
     yield case("max_pool1d", rnd(2, 3, 9), kernel_size=3, stride=2)
@@ -126,7 +132,9 @@ def losses():
     for reduction in ("mean", "sum", "none"):
         options = dict(reduction=reduction)
         yield case("cross_entropy", x, y, **options)
-        yield case("cross_entropy", x, y, prob(4), **options, id=f"ce-weight-{reduction}")
+        yield case(
+            "cross_entropy", x, y, prob(4), **options, id=f"ce-weight-{reduction}"
+        )
         yield case("cross_entropy", x, y, **options, label_smoothing=0.2)
         yield case("cross_entropy", x, y, prob(4), **options, label_smoothing=0.2)
         yield case("cross_entropy", x, prob(5, 4), **options, id=f"ce-prob-{reduction}")
@@ -209,7 +217,9 @@ def theirs(x):
 
 def run(function, lift, args, kwargs):
     out = function(*args, **kwargs)
-    inputs = [t for t in (*args, *kwargs.values()) if getattr(t, "requires_grad", False)]
+    inputs = [
+        t for t in (*args, *kwargs.values()) if getattr(t, "requires_grad", False)
+    ]
     if not out.requires_grad:
         return out.detach().numpy(), []
     weight = np.cos(np.arange(out.numel(), dtype=np.float32)).reshape(tuple(out.shape))

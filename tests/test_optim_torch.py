@@ -1,4 +1,5 @@
 """Optimizers and schedules beside PyTorch's, over twenty steps."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -38,7 +39,8 @@ def make(module, lift, name, options, groups=False):
     params = [lift(x.copy()).requires_grad_() for x in START]
     given = params
     if groups:
-        given = [{"params": params[:1]}, {"params": params[1:], "lr": 0.03}]
+        second = {"params": params[1:], "lr": options.get("lr", 0.01) / 3}
+        given = [{"params": params[:1]}, second]
     return params, getattr(module.optim, name)(given, **options)
 
 

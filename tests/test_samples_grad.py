@@ -17,7 +17,7 @@ def total(leaves, seed=1):
     """One number that depends on every element, each with its own weight."""
     rng, number = np.random.default_rng(seed), 0.0
     for leaf in flatten(leaves):
-        if isinstance(leaf, torch.Tensor) and leaf.dtype.is_floating_point:
+        if torch.is_tensor(leaf) and leaf.dtype.is_floating_point:
             weights = rng.uniform(0.5, 1.5, tuple(leaf.shape))
             number = number + (leaf * torch.tensor(weights)).sum()
     return number
@@ -77,20 +77,24 @@ def compare(found, numeric):
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-7)
 
 
+def backward(loss, *given):
+    """Gradients by the arguments; what has no history has slope zero everywhere."""
+    number = seeded(loss, *given)
+    if torch.is_tensor(number) and number.requires_grad:
+        number.backward()
+    return grads_of(given)
+
+
 @each(FIRST)
 def test_gradients(sample):
     """Eager; with the backward inside a jitted call; and across its border."""
     loss, arrays = loss_of(sample), sample.make_args(4, "float64")
     numeric = differences(loss, arrays)
-    given = tensors(arrays, grad=True)
-    seeded(loss, *given).backward()
-    compare(grads_of(given), numeric)
+    compare(backward(loss, *tensors(arrays, grad=True)), numeric)
     inside, border = torch.jit(backward_inside(loss)), torch.jit(loss)
     for _ in range(2):
         compare([g.numpy() for g in seeded(inside, *tensors(arrays))], numeric)
-        given = tensors(arrays, grad=True)
-        seeded(border, *given).backward()
-        compare(grads_of(given), numeric)
+        compare(backward(border, *tensors(arrays, grad=True)), numeric)
 
 
 def backward_inside(loss):
@@ -101,7 +105,9 @@ def backward_inside(loss):
             t.detach().requires_grad_() if t.dtype.is_floating_point else t
             for t in given
         ]
-        loss(*leaves).backward()
+        number = loss(*leaves)
+        if torch.is_tensor(number) and number.requires_grad:
+            number.backward()
         wanted = variables(leaves)
         return [torch.zeros_like(t) if t.grad is None else t.grad for t in wanted]
 
@@ -130,13 +136,8 @@ def again(t):
 def test_gradients_of_gradients(sample):
     """Of grad of grad: eager, and with all of it inside a jitted call."""
     second, arrays = slopes_of(loss_of(sample)), sample.make_args(4, "float64")
-    given = tensors(arrays, grad=True)
-    number = seeded(second, *given)
-    if not torch.is_tensor(number) or not number.requires_grad:
-        return  # linear: there is nothing more to differentiate
     numeric = differences(second, arrays)
-    number.backward()
-    compare(grads_of(given), numeric)
+    compare(backward(second, *tensors(arrays, grad=True)), numeric)
     inside = torch.jit(backward_inside(second))
     for _ in range(2):
         compare([g.numpy() for g in seeded(inside, *tensors(arrays))], numeric)

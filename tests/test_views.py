@@ -274,3 +274,16 @@ def test_a_tensor_is_a_sequence():
         len(tf.tensor(1))
     with pytest.raises(TypeError, match="iteration over a 0-d tensor"):
         iter(tf.tensor(1))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_gradients_are_torch_gradients(seed):
+    torch = pytest.importorskip("torch")
+    for array, names, program in samples(seed, 30):
+        grads = []
+        for lib in (tf, torch):
+            x = lib.from_numpy(array.copy()).requires_grad_()
+            y = program(lib, x * 1) + 0 * x.sum()
+            (y * y).sum().backward()
+            grads.append(x.grad.numpy())
+        np.testing.assert_allclose(*grads, rtol=1e-5, err_msg=str(names))

@@ -27,10 +27,8 @@ from .shapes import infer
 from .sizes import same_shape
 from .types import DType
 
-__all__ = [
-    *("Value", "Graph", "make", "constant", "placeholder", "here", "reachable"),
-    "replace",
-]
+__all__ = ["Value", "Graph", "make", "constant", "placeholder", "here", "reachable"]
+__all__ += ["replace"]
 
 _ids = itertools.count()
 _DEAD = frozenset("eq ne lt le stop_gradient argmax argmin argsort".split())

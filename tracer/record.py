@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterable, Optional
 
 import numpy as np
 
+from .declare import declaring
 from .graph import Graph, Value, make, placeholder, reachable
 from .overlay import Input, Shadow, Slot, state
 from .sizes import Dim, Int
@@ -231,10 +232,18 @@ class Recorder:
             if v.id in inside and v.data is None:
                 outputs[v.id] = v
         inputs = [v for v in nodes if known(v)]
+        inputs += self.sizes_for(nodes, inputs)
         graph = Graph(self.name, inputs, outputs.values())
         arrays = self.run(graph, [v.data for v in inputs])
         for v, array in zip(graph.outputs, arrays):
             v.data = array
+
+    def sizes_for(self, nodes: list[Value], inputs: list[Value]) -> list[Value]:
+        """Further inputs, which tell the symbolic sizes in the nodes."""
+        for t, _ in self.shapes.values():
+            self.value_of(t)
+        candidates = [i.value for i in self.inputs] if self.shapes else []
+        return declaring(nodes, inputs, candidates)
 
     def _held(self) -> list[Value]:
         """The values of tensors made here that Python still holds."""

@@ -58,8 +58,7 @@ class Dim:
         new.hint = int(size)
         return new
 
-    # Arithmetic: polynomials; a division that does not come out becomes an atom of
-    # its own, written as the Python expression it is.
+    # A division that does not come out becomes an atom, written as Python does.
 
     def __add__(self, other: Int) -> Int:
         return _combine(self, other, 1)
@@ -144,9 +143,8 @@ class Dim:
         if isinstance(gap, int):
             return test(gap)
         known = decided(gap.terms, {self.text: self.min}, test)
-        if known is not None:
-            return known
-        return _guessed(f"{self} {sign} {other}", test(hint(gap)))
+        text = f"{self} {sign} {other}"
+        return _guessed(text, test(hint(gap))) if known is None else known
 
     def __bool__(self) -> bool:
         return self != 0
@@ -181,7 +179,7 @@ def _terms(size: Int) -> dict:
 
 
 def hint(size: Int) -> int:
-    """The size in the recorded example (an int is its own hint)."""
+    """The size in the recorded example (an int is its own)."""
     if not isinstance(size, Dim):
         return size
     if size.hint is None:

@@ -20,9 +20,9 @@ import numpy as np
 from .graph import Value, make
 from .meaning import window_counts
 from .ops import OPS
-from .sizes import Int, hint, same_size
+from .sizes import Dim, Int, evaluate, hint, same_size
 
-__all__ = ["Storage", "Leaf", "derive", "put", "view_array", "view_strides"]
+__all__ = ["Storage", "Leaf", "derive", "put", "view_array", "view_strides", "resized"]
 
 Steps = tuple  # of (op, attrs)
 
@@ -66,6 +66,19 @@ def derive(root: Value, steps: Steps, leaf: Callable[[Leaf, Value], Value]) -> V
         else:
             root = make(op, (root,), **attrs)
     return root
+
+
+def resized(steps: Steps, sizes: dict) -> Steps:
+    """The steps with numbers for symbolic sizes: those given, else the example's."""
+
+    def renew(attr: Any) -> Any:
+        if isinstance(attr, tuple):
+            return tuple(map(renew, attr))
+        if isinstance(attr, Dim):
+            return evaluate(attr, sizes) if sizes else hint(attr)
+        return attr
+
+    return tuple((op, {k: renew(a) for k, a in attrs.items()}) for op, attrs in steps)
 
 
 def memory_steps(steps: Steps) -> Steps:

@@ -223,3 +223,7 @@ def _undecided(v: Value) -> bool:
         return any(isinstance(n, Dim) for n in v.shape)
     alike = OPS[v.op].kind in ("pointwise", "compare")
     return alike and not all(same_shape(v.shape, a.shape) for a in v.args)
+
+
+# `print(graph)` shows the text; repr stays short, for error messages and debuggers.
+Graph.__str__ = print_graph  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Any
 
 import tracefuse
 from tracefuse import nn, optim
@@ -42,7 +42,7 @@ class Run:
     """One training: the model, its step, and the seconds each step took."""
 
     model: Digits
-    step: Callable
+    step: Any
     accuracy: float = 0.0
     seconds: list[float] = field(default_factory=list)
     batch: tuple = ()
@@ -51,8 +51,8 @@ class Run:
 def split(seed: int):
     """The digits in two random parts: four fifths to learn from, the rest held out."""
     images, labels = map(tracefuse.from_numpy, tracefuse.data.digits())
-    held_out = len(images) // 5
-    sizes = [len(images) - held_out, held_out]
+    count = images.shape[0]
+    sizes = [count - count // 5, count // 5]
     generator = tracefuse.Generator().manual_seed(seed)
     return random_split(TensorDataset(images, labels), sizes, generator=generator)
 

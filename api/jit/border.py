@@ -66,7 +66,7 @@ still = Storage()
 def _known(like: Value, array: np.ndarray, storage: Optional[Storage]) -> Value:
     """An argument of the call that no gradient flows to."""
     storage = storage or still
-    new = placeholder("x", like.shape, like.dtype)
+    new = placeholder("x", array.shape, like.dtype)
     new.data = [(new, array, storage, storage.version)]
     return new
 

@@ -15,7 +15,7 @@ import numpy as np
 from ...tracer.pytree import rebuild
 from ...tracer.record import state
 from ...tracer.sizes import Dim
-from ...tracer.storage import Storage, memory_steps, tracked, view_array
+from ...tracer.storage import Storage, memory_steps, resized, tracked, view_array
 from ...tracer.watch import MISSING, Pins, epoch
 from ...tracer.where import generated
 from ..engine import executable
@@ -301,11 +301,19 @@ class _Generator:
     def _wrap(self, t: str, storage: str, steps: tuple, array: str) -> None:
         w, chain = self.w, "()"
         if steps:
-            chain = w.bind("steps", steps)
+            chain = self._steps(steps)
             array = f"view_array({array}, {chain})"
         w.line(f"{t} = new(Tensor); {t}._storage = {storage}; {t}._steps = {chain}")
         w.line(f"{t}._array = {array}; {t}._value = None; {t}._seen = -1")
         w.line(f"{t}._grad = None")
+
+    def _steps(self, steps: tuple) -> str:
+        """The expression for the steps of a view, in the sizes of this call."""
+        w, bound = self.w, self.w.bind("steps", steps)
+        if not any(_symbolic(a) for _, attrs in steps for a in attrs.values()):
+            return bound
+        known = ", ".join(f"{name!r}: {name}" for name in sorted(w.symbols))
+        return f"{w.bind('resized', resized)}({bound}, {{{known}}})"
 
     def _commit(self, path: Path, outputs: list[str], donated: bool) -> None:
         w, first = self.w, len(path.fresh)
@@ -330,7 +338,7 @@ class _Generator:
         if ref.kind == "same":
             return self.at(ref.of)
         if ref.kind == "view":
-            steps = self.w.bind("steps", ref.steps)
+            steps = self._steps(ref.steps)
             return f"{self.w.bind('look', _look)}({self.at(ref.of)}, {steps})"
         if isinstance(ref.of, Dim):
             return f"({ref.of})"
@@ -348,6 +356,12 @@ def _look(t: Tensor, steps: tuple) -> Tensor:
     view._array, view._value = view_array(t._array, steps), None
     view._seen, view._grad = -1, None
     return view
+
+
+def _symbolic(attr: Any) -> bool:
+    if isinstance(attr, tuple):
+        return any(map(_symbolic, attr))
+    return isinstance(attr, Dim)
 
 
 def _static(shape: tuple) -> bool:

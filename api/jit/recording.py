@@ -18,7 +18,7 @@ from ...tracer.graph import Graph, Value
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import Recorder, state
 from ...tracer.sizes import Dim, guess, hint
-from ...tracer.storage import Storage, view_array
+from ...tracer.storage import Storage, resized, view_array
 from ..engine import run
 from ..tensor import Tensor
 from .border import Border, find_border
@@ -45,6 +45,7 @@ class Recording:
         self.writes = [(s, sh) for s, sh in rec.shadows.items() if sh.version]
         values = [_root_value(rec, *pair) for pair in self.fresh]
         self.outputs: list[Value] = [*values, *(sh.value for _, sh in self.writes)]
+        rec.sizes_for([], [])
         self.inputs = [i.value for i in rec.inputs]
         self.border: Optional[Border] = None
         if state.grad:
@@ -104,9 +105,15 @@ class Recording:
         return rebuild(spec, (hint(x) if isinstance(x, Dim) else x for x in leaves))
 
     def forget(self) -> None:
-        """Drop the numbers: what is kept of a recording is its SSA."""
+        """Drop the numbers: what is kept of a recording is its SSA.
+
+        The tensors, in turn, forget the symbols: their sizes are numbers now.
+        """
         for v in self.inputs:
             v.data = None
+        if self.rec.shapes:
+            for t in (*self.views, *(t for _, ts in self.fresh for t in ts)):
+                t._steps = resized(t._steps, {})
 
 
 def _storage(i: Any) -> Optional[Storage]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterator, Optional
 
 from ...tracer.pytree import flatten
 from ...tracer.sizes import Dim
@@ -28,9 +28,8 @@ def symbolic_shapes(
         if name not in bound:
             known = ", ".join(bound)
             raise ValueError(f"dynamic_shapes names {name!r}; the arguments are {known}")
-        tensors = [t for t in flatten(bound[name])[0] if isinstance(t, Tensor)]
-        for t, dims in zip(tensors, _marks(marks, len(tensors))):
-            found[id(t)] = (t, _shape(name, t, dims or {}))
+        for t, dims in _pairs(name, bound[name], marks):
+            found[id(t)] = (t, _shape(name, t, dims))
     return found
 
 
@@ -46,10 +45,27 @@ def bound_arguments(function: Callable, args: tuple, kwargs: dict) -> dict:
     return out
 
 
-def _marks(marks: Any, count: int) -> list:
-    if isinstance(marks, dict) and all(isinstance(k, int) for k in marks):
-        return [marks] * count
-    return flatten(marks)[0] if not isinstance(marks, (list, tuple)) else list(marks)
+def _pairs(name: str, x: Any, marks: Any) -> Iterator[tuple[Tensor, dict]]:
+    """The tensors in `x`, each with its {axis: Dim}."""
+    if marks is None:
+        return
+    if isinstance(marks, dict) and all(isinstance(d, Dim) for d in marks.values()):
+        for t in flatten(x)[0]:
+            if isinstance(t, Tensor):
+                yield t, marks
+        return
+    if not isinstance(marks, (dict, list, tuple)):
+        raise ValueError(f"dynamic_shapes[{name!r}]: {marks!r}, expected {{axis: Dim}}")
+    rows = marks.items() if isinstance(marks, dict) else enumerate(marks)
+    for key, below in rows:
+        try:
+            part = x[key]
+        except (LookupError, TypeError):
+            given = type(x).__name__
+            raise ValueError(
+                f"dynamic_shapes[{name!r}] has {key!r}, which the {given} given has not"
+            ) from None
+        yield from _pairs(name, part, below)
 
 
 def _shape(name: str, t: Tensor, dims: dict) -> tuple:

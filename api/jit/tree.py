@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Optional, Union
 
+from ...tracer.declare import declaring
 from ...tracer.graph import Graph, Value, node, placeholder, reachable
 from ...tracer.structure import freeze_attrs
 from .path import NotKept, Path
@@ -123,7 +124,9 @@ class Tree:
 
     def _cut(self, outputs: tuple, known: set[int]) -> Graph:
         nodes = reachable(outputs, stop=lambda v: v.id in known)
-        return Graph(self.name, [v for v in nodes if v.id in known], outputs)
+        inputs = [v for v in nodes if v.id in known]
+        inputs += declaring(nodes, inputs, [v for _, v in self.inputs])
+        return Graph(self.name, inputs, outputs)
 
     def _carried(self, fork: Fork, known: set[int]) -> tuple:
         """What is computed for this guard and read again further down."""

@@ -112,7 +112,7 @@ class Sequential(Listed):
     def __init__(self, *args: Any):
         super().__init__()
         if len(args) == 1 and isinstance(args[0], Mapping):
-            named = args[0].items()
+            named = list(args[0].items())
         else:
             named = [(str(i), module) for i, module in enumerate(args)]
         for name, module in named:
@@ -141,7 +141,9 @@ class Sequential(Listed):
         if not isinstance(times, int):
             return NotImplemented
         if times <= 0:
-            raise ValueError(f"Non-positive multiplication factor {times} for Sequential")
+            raise ValueError(
+                f"Non-positive multiplication factor {times} for Sequential"
+            )
         return Sequential(*(list(self) * times))
 
     __rmul__ = __mul__
@@ -235,8 +237,8 @@ class ModuleDict(Module):
             modules = modules.items()
         if not isinstance(modules, Iterable):
             raise TypeError(
-                "ModuleDict.update should be called with an iterable of key/value pairs, "
-                f"but got {type(modules).__name__}"
+                "ModuleDict.update should be called with an iterable of key/value "
+                f"pairs, but got {type(modules).__name__}"
             )
         for key, module in modules:
             self[key] = module

@@ -9,17 +9,15 @@ from typing import Any, Optional
 import numpy as np
 
 from ...tracer.record import state
-from ..gradmode import no_grad
 from ..creation import from_numpy
 from ..fill import eye
+from ..gradmode import no_grad
 from ..random import standard_normal, uniform
 from ..tensor import Tensor, write
 
-__all__ = [
-    *("uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_"),
-    *("dirac_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_"),
-    *("kaiming_normal_", "orthogonal_", "sparse_", "calculate_gain"),
-]
+__all__ = ["uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_"]
+__all__ += ["eye_", "dirac_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_"]
+__all__ += ["kaiming_normal_", "orthogonal_", "sparse_", "calculate_gain"]
 
 Gen = Any
 
@@ -67,7 +65,7 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Gen = None,
 ) -> Tensor:
-    """Normal, but only what lies between a and b: by the inverse of the distribution."""
+    """Normal, but only between a and b: by the inverse of the distribution."""
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Iterator, Optional
 
 from ..tensor import Tensor
 from .parameter import Parameter
@@ -66,7 +66,10 @@ class Members:
             yield module
 
     def named_modules(
-        self, memo: Optional[set] = None, prefix: str = "", remove_duplicate: bool = True
+        self,
+        memo: Optional[set] = None,
+        prefix: str = "",
+        remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, Any]]:
         """(dotted name, module) of this module (named `prefix`) and all below it."""
         seen: set = set() if memo is None else memo
@@ -120,7 +123,6 @@ class Members:
         if name not in getattr(module, place):
             raise AttributeError(f"`{name}` is not {what}")
         return getattr(module, name)
-
 
 
 def _join(prefix: str, name: str) -> str:

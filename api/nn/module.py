@@ -84,7 +84,9 @@ class Module(Watched, Hooks, Members, Moving, State):
         for place in ("_parameters", "_buffers", "_modules"):
             if place in own and name in own[place]:
                 return own[place][name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        raise AttributeError(
+            f"'{type(self).__name__}' object has no attribute '{name}'"
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
@@ -156,9 +158,9 @@ class Module(Watched, Hooks, Members, Moving, State):
             )
         if param is not None and not param.is_leaf:  # type: ignore[attr-defined]
             raise ValueError(
-                f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters "
-                f"must be created explicitly. To express '{name}' as a function of "
-                "another Tensor, compute the value in the forward() method."
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. Model "
+                f"parameters must be created explicitly. To express '{name}' as a "
+                "function of another Tensor, compute the value in the forward() method."
             )
         self._put(self._parameters, name, param)
 
@@ -191,7 +193,9 @@ class Module(Watched, Hooks, Members, Moving, State):
 
     def _check_name(self, what: str, name: Any, place: dict) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"{what} name should be a string. Got {type(name).__name__}")
+            raise TypeError(
+                f"{what} name should be a string. Got {type(name).__name__}"
+            )
         if "." in name:
             raise KeyError(f'{what} name can\'t contain ".", got: "{name}"')
         if name == "":
@@ -208,7 +212,7 @@ class Module(Watched, Hooks, Members, Moving, State):
     # -- modes
 
     def train(self, mode: bool = True) -> "Module":
-        """Training behaviour (dropout, batch statistics) on or off, all the way down."""
+        """Training behaviour (dropout, batch statistics) on or off, all below too."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
@@ -289,4 +293,3 @@ def _movable(value: Any) -> bool:
 def _indent(text: str) -> str:
     first, *rest = text.split("\n")
     return "\n".join([first, *(f"  {line}" if line.strip() else "" for line in rest)])
-

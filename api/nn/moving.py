@@ -76,7 +76,10 @@ class Moving:
 
 def _destination(args: tuple, kwargs: dict) -> tuple[list, Optional[DType]]:
     """([device] or [], dtype or None) of the arguments of `to`."""
-    where, dtype = [kwargs["device"]] if kwargs.get("device") else [], kwargs.get("dtype")
+    where, dtype = (
+        [kwargs["device"]] if kwargs.get("device") else [],
+        kwargs.get("dtype"),
+    )
     for given in args:
         if isinstance(given, Tensor):
             dtype = given.dtype

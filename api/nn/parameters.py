@@ -135,7 +135,7 @@ class ParameterDict(Module):
         return self[key] if key in self._keys else default
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """The parameter of that name, which is `default` from now on if there is none."""
+        """The parameter of that name, from now on `default` if there is none."""
         if key not in self._keys:
             self[key] = default
         return self[key]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from ..gradmode import no_grad
 from ..tensor import Tensor
@@ -36,8 +36,6 @@ class _IncompatibleKeys(NamedTuple):
             f"_IncompatibleKeys(missing_keys={self.missing_keys!r}, "
             f"unexpected_keys={self.unexpected_keys!r})"
         )
-
-    __str__ = __repr__
 
 
 class State:
@@ -247,4 +245,3 @@ class _Loading:
         """Copy, now that everything fits."""
         for step in self.steps:
             step()
-        self.steps: Optional[list] = []

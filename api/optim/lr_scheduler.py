@@ -9,10 +9,8 @@ from typing import Any, Callable, Iterable, Optional, Sequence, Union
 from ..tensor import Tensor
 from .optimizer import Optimizer
 
-__all__ = [
-    *("LRScheduler", "StepLR", "MultiStepLR", "ExponentialLR", "LambdaLR"),
-    *("MultiplicativeLR", "CosineAnnealingLR"),
-]
+__all__ = ["LRScheduler", "StepLR", "MultiStepLR", "ExponentialLR", "LambdaLR"]
+__all__ += ["MultiplicativeLR", "CosineAnnealingLR"]
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -185,7 +183,9 @@ class MultiplicativeLR(LambdaLR):
         """The rate of each group at `last_epoch`."""
         if self.last_epoch <= 0:
             return self._rates()
-        return [lr * f(self.last_epoch) for lr, f in zip(self._rates(), self.lr_lambdas)]
+        return [
+            lr * f(self.last_epoch) for lr, f in zip(self._rates(), self.lr_lambdas)
+        ]
 
 
 class CosineAnnealingLR(LRScheduler):

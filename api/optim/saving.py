@@ -27,7 +27,10 @@ class Saving:
         """
         numbers = {id(p): i for i, p in enumerate(self._params())}
         groups = [
-            {k: [numbers[id(p)] for p in v] if k == "params" else v for k, v in g.items()}
+            {
+                k: [numbers[id(p)] for p in v] if k == "params" else v
+                for k, v in g.items()
+            }
             for g in self.param_groups
         ]
         state = {numbers.get(id(p), p): dict(s) for p, s in self.state.items()}

@@ -9,10 +9,8 @@ from typing import Any, Optional, Sequence
 from .lr_scheduler import LRScheduler, check_optimizer, set_rate
 from .optimizer import Optimizer
 
-__all__ = [
-    *("ConstantLR", "LinearLR", "PolynomialLR", "OneCycleLR"),
-    *("CosineAnnealingWarmRestarts", "SequentialLR"),
-]
+__all__ = ["ConstantLR", "LinearLR", "PolynomialLR", "OneCycleLR"]
+__all__ += ["CosineAnnealingWarmRestarts", "SequentialLR"]
 
 
 class ConstantLR(LRScheduler):
@@ -36,7 +34,9 @@ class ConstantLR(LRScheduler):
         """The rate of each group at `last_epoch`."""
         if self.last_epoch == 0:
             return self._times(self.factor)
-        return self._times(1 / self.factor if self.last_epoch == self.total_iters else 1)
+        return self._times(
+            1 / self.factor if self.last_epoch == self.total_iters else 1
+        )
 
 
 class LinearLR(LRScheduler):
@@ -187,11 +187,12 @@ class OneCycleLR(LRScheduler):
         part = now / self.peak if up else (now - self.peak) / (last - self.peak)
         names = ("initial_lr", "max_lr") if up else ("max_lr", "min_lr")
         least, most = self.momenta
-        ends = (most, least) if up else (least, most)
+        start, end = (most, least) if up else (least, most)
         if self.cycle_momentum:
-            self._set_momentum(self._between(*ends, part))
+            self._set_momentum(self._between(start, end, part))
         groups = self.optimizer.param_groups
-        return [self._between(*(g[name] for name in names), part) for g in groups]
+        first, second = names
+        return [self._between(g[first], g[second], part) for g in groups]
 
     def _set_momentum(self, momentum: float) -> None:
         for group in self.optimizer.param_groups:
@@ -218,9 +219,9 @@ class SequentialLR(LRScheduler):
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 "Sequential Schedulers expects number of schedulers provided to be one "
-                f"more than the number of milestone points, but got number of schedulers "
-                f"{len(schedulers)} and the number of milestones to be equal to "
-                f"{len(milestones)}"
+                f"more than the number of milestone points, but got number of "
+                f"schedulers {len(schedulers)} and the number of milestones to be "
+                f"equal to {len(milestones)}"
             )
         self.optimizer, self._schedulers = optimizer, list(schedulers)
         self._milestones, self.last_epoch = list(milestones), last_epoch + 1

@@ -6,7 +6,7 @@ import re
 from typing import Any, Iterable, Iterator, Sequence
 
 from ...tracer.errors import TraceError
-from ...tracer.graph import Graph, Value, node
+from ...tracer.graph import Graph, Value, node, placeholder
 from ...tracer.simplify import simplify
 from ...tracer.sizes import Dim, parse_size
 from ...tracer.types import DType
@@ -58,12 +58,19 @@ class Way(Path):
     def _program(self) -> Graph:
         whole = self._recording.program
         values = (*whole.outputs, *(v for v, _ in self._rec.guards))
-        known = {v.id: v for v in whole.inputs}
+        known = {v.id: _variable(v) for v in whole.inputs}
         for v in Graph(self.name, whole.inputs, values).nodes():
             if v.id not in known:
                 known[v.id] = _without_leaves(v, known)
-        outputs = [known[v.id] for v in values]
-        return simplify(Graph(self.name, whole.inputs, outputs), final=False)
+        inputs, outputs = ([known[v.id] for v in vs] for vs in (whole.inputs, values))
+        return simplify(Graph(self.name, inputs, outputs), final=False)
+
+
+def _variable(v: Value) -> Value:
+    """An input that a caller may differentiate by."""
+    new = placeholder(v.attrs["name"], v.shape, v.dtype)
+    new.live = v.dtype.is_floating_point
+    return new
 
 
 def _without_leaves(v: Value, known: dict[int, Value]) -> Value:

@@ -11,6 +11,7 @@ from tracefuse.api.attributes import *
 from tracefuse.api.bounds import *
 from tracefuse.api.combine import *
 from tracefuse.api.comparison import *
+from tracefuse.api.constants import *
 from tracefuse.api.creation import *
 from tracefuse.api.device import *
 from tracefuse.api.dtypes import *
@@ -58,7 +59,8 @@ from tracefuse.api.version import __version__ as __version__
 from tracefuse.tracer.errors import *
 from tracefuse.tracer.sizes import Dim as Dim
 from tracefuse import autograd as autograd
-from tracefuse import jit as jit
+from tracefuse import cuda as cuda
+from tracefuse.jit import _face as jit  # a module to import, a function to call
 from tracefuse import data as data
 from tracefuse import func as func
 from tracefuse import linalg as linalg

@@ -44,11 +44,13 @@ class Array:
 
 class Line(NamedTuple):
     """A statement. `elementwise`: the result may take the memory of an operand that
-    dies here. `direct`: an expression that makes the result in memory of its own."""
+    dies here. `direct`: an expression that makes the result in memory of its own.
+    `shares`: (operand, result) pairs of a call that may be the same memory."""
 
     text: str
     elementwise: bool = False
     direct: str = ""
+    shares: tuple = ()
 
 
 class Ref(NamedTuple):
@@ -106,6 +108,12 @@ class Block:
     def find(self, text: str) -> Optional[Ref]:
         return self.refs[int(text[1:])] if text[0] == "@" else None
 
-    def write(self, text: str, elementwise: bool = False, direct: str = "") -> None:
+    def write(
+        self,
+        text: str,
+        elementwise: bool = False,
+        direct: str = "",
+        shares: tuple = (),
+    ) -> None:
         """Append a statement (see Line)."""
-        self.lines.append(Line(text, elementwise, direct))
+        self.lines.append(Line(text, elementwise, direct, shares))

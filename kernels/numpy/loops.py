@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Optional
+from typing import Iterator, Optional
 
 from ...tracer.graph import Value
 from ...tracer.ops import OPS
@@ -26,6 +26,7 @@ _START = {"add": "0", "multiply": "1", "maximum": "lowest", "minimum": "highest"
 # A broadcast row shorter than this is repeated once for all tiles: NumPy then runs
 # over whole tiles, not over one row after the other.
 SHORT = 256
+_TILE = re.compile(r"\b[ab]\d+\b")
 
 
 def loop(p: Program, region: Region) -> None:
@@ -43,6 +44,8 @@ class _Loop:
         self.given: list[str] = []  # what the caller passes for them
         self.texts: dict[int, str] = {}  # nodes of the region -> their tile
         self.loaded: dict[tuple, str] = {}
+        self.whole: dict[str, frozenset] = {}  # operands read tile by tile
+        self.results: dict[str, frozenset] = {}
         self.totals = 0
         if isinstance(self.tiling.block, str):
             self.frame.top.append(f"block = {self.tiling.block}")
@@ -68,6 +71,7 @@ class _Loop:
         name = self.parameter("x", self.framed(read.source, axes))
         tile, index = name.replace("x", "a"), t.index(axes)
         if t.moves(axes):
+            self.whole[name] = axes
             self.block.write(f"{tile} = {name}{index}")
             return tile
         if self.is_short(axes):
@@ -116,6 +120,7 @@ class _Loop:
         if not index:
             return self.block.output(name, tile, v.dtype)
         made = f"{name}{index}"
+        self.results[name] = axes
         return self.block.output(name.replace("y", "b"), tile, v.dtype, made)
 
     # -- nodes
@@ -251,7 +256,24 @@ class _Loop:
         symbols = self.symbols(finished)
         body = walk(self.tiling, self.frame, finished)
         name = self.p.kernel(self.region, self.params + symbols, body, finished)
-        self.p.write(f"{name}({', '.join(self.given + symbols)})")
+        call = f"{name}({', '.join(self.given + symbols)})"
+        self.p.block.write(call, shares=tuple(self.shares(finished)))
+
+    def shares(self, finished: Finished) -> Iterator[tuple]:
+        """Operands read for the last time, tile by tile, before a result is written."""
+        places: dict[str, list[int]] = {}
+        for i, line in enumerate(finished.lines):
+            for name in _TILE.findall(line):
+                places.setdefault(name, []).append(i)
+        given = dict(zip(self.params, self.given))
+        for x, axes in self.whole.items():
+            for y, out in self.results.items():
+                last = places.get(x.replace("x", "a"), [0])[-1]
+                first = places.get(y.replace("y", "b"), [last])
+                # The line that takes the slice of the result writes nothing yet.
+                if axes == out and last <= first[1 if len(first) > 1 else 0]:
+                    if self.given.count(given[x]) == 1:
+                        yield given[x], given[y]
 
     def symbols(self, finished: Finished) -> list[str]:
         """Symbolic sizes that the kernel mentions."""

@@ -19,6 +19,8 @@ __all__ = ["Finished", "finish"]
 
 # What is left of a copy whose result took the memory of what it copies.
 _SELF_COPY = re.compile(r"copyto\((\w+), \1\)$")
+# A view of all elements in order.
+_IN_ORDER = re.compile(r"(\{\}(\.reshape\([^)]*\)+)*)?$")
 _NAME = re.compile(r"\bs\d+\b")
 
 
@@ -107,7 +109,7 @@ def place(block: Block, dying: dict[int, list[Array]]) -> int:
         here = [a for a in dying.get(i, ()) if not a.name and a.home is None]
         dead = [a for a in here if a.first < i]
         for array in born.get(i, ()):
-            heir = line.elementwise and next((a for a in dead if alike(a, array)), None)
+            heir = next((a for a in dead if may_follow(block, line, a, array)), None)
             if heir:
                 dead.remove(heir)
                 array.at, array.made = heir.at, heir.made
@@ -116,6 +118,19 @@ def place(block: Block, dying: dict[int, list[Array]]) -> int:
         for array in dead + [a for a in here if a.first == i]:
             give(array, arena, slots)
     return arena.size
+
+
+def may_follow(block: Block, line: Line, old: Array, new: Array) -> bool:
+    """Whether `new`, born in this line, may lie where `old` lies, that dies here."""
+    if not (line.elementwise or line.shares) or not alike(old, new):
+        return False
+    refs = [block.refs[int(m[1])] for m in REFERENCE.finditer(line.text)]
+    if not all(_IN_ORDER.match(r.recipe) for r in refs if r.array is old):
+        return False  # an element is read where another one would be written
+    pairs = ((block.find(a), block.find(b)) for a, b in line.shares)
+    return line.elementwise or any(
+        a and b and a.array is old and b.array is new for a, b in pairs
+    )
 
 
 def take(array: Array, arena: Arena, slots: "Slots") -> None:

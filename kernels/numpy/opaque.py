@@ -11,8 +11,9 @@ from typing import Callable
 from ...tracer.graph import Value
 from ...tracer.types import HALVES, float32
 from ..axes import is_one, key
-from .program import Program, Stored, seen_shape
+from .program import Program
 from .spelling import dtype_text, number_text, shape_text, size_text
+from .stored import Stored, seen_shape
 from .straight import REDUCERS, reduce_whole
 
 __all__ = ["EMITTERS"]

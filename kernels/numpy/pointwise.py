@@ -7,7 +7,7 @@ from ...tracer.graph import Value
 from ..axes import elements
 from .block import Block
 
-__all__ = ["is_loud", "statements"]
+__all__ = ["cost", "is_loud", "statements"]
 
 UFUNCS = {
     "neg": "negative",
@@ -100,6 +100,15 @@ def _special(v: Value, args: list[str], out: str, shape: tuple, block: Block) ->
 
 
 _OTHERS = {"where": _where, "cast": _cast, "erf": _special, "erfinv": _special}
+
+
+_SLOW = frozenset("exp expm1 log log1p sin cos tanh where sum max min argmax".split())
+_SLOWER = frozenset("pow atan2 erf erfinv idiv rem prod argmin".split())
+
+
+def cost(v: Value) -> int:
+    """The time `v` takes, in additions."""
+    return 4 if v.op in _SLOW else 16 if v.op in _SLOWER else 1
 
 
 def is_loud(v: Value) -> bool:

@@ -5,46 +5,16 @@ from __future__ import annotations
 from typing import Optional, Sequence
 
 from ...tracer.graph import Graph, Value
-from ..axes import elements, is_one, key
+from ..axes import is_one, key
 from ..regions import Plan, Region
 from .block import Block
 from .fresh import LARGE
 from .memory import Finished
 from .pointwise import is_loud
 from .spelling import dtype_text, identifier, shape_text
+from .stored import Kernel, Stored, count_text, nbytes, seen_shape, strip
 
-__all__ = ["Program", "Stored"]
-
-
-class Stored:
-    """An array in the generated function.
-
-    `text` names it; `solid` says that it is C-contiguous, `breaks` holds the axes that
-    do not continue the axis before them in memory, and `swapped` that neighbours along
-    the last axis are far apart.
-    """
-
-    __slots__ = ("text", "shape", "solid", "breaks", "swapped")
-
-    def __init__(
-        self,
-        text: str,
-        shape: tuple,
-        breaks: frozenset = frozenset(),
-        swapped: bool = False,
-    ):
-        self.text, self.shape, self.swapped = text, shape, swapped
-        self.breaks, self.solid = breaks, not breaks
-
-
-class Kernel:
-    """A generated function of its own: its text, its scratch, what it computes."""
-
-    def __init__(
-        self, name: str, params: list[str], text: str, scratch: Finished, region: Region
-    ):
-        self.name, self.params, self.text = name, params, text
-        self.scratch, self.region, self.calls = scratch, region, 0
+__all__ = ["Program"]
 
 
 class Program:
@@ -122,7 +92,7 @@ class Program:
         while True:
             v, axes = self.plan.views[v.id]
             region = made.get(v.id)
-            if region is None or key_size(v) != key_size(out):
+            if region is None or count_text(v) != count_text(out):
                 return None
             if region.kind != "view":
                 return v
@@ -287,28 +257,3 @@ class Program:
             if k not in claimed:
                 self.write(f"copy_into({self.result(k)}, {self.array(out)})")
         return [self.donated.get(k, f"r{k}") for k in range(len(self.graph.outputs))]
-
-
-def nbytes(v: Value) -> int:
-    """How much memory `v` takes, going by the example where sizes are symbolic."""
-    return elements(v.shape) * v.dtype.itemsize
-
-
-def key_size(v: Value) -> tuple:
-    """Something equal for values with the same number of elements behind views."""
-    count: object = 1
-    for n in v.shape:
-        count = count * n  # type: ignore[operator]
-    return (str(count), v.dtype)
-
-
-def seen_shape(source: Value, axes: tuple) -> tuple:
-    """The shape of a view before it is stretched."""
-    return tuple(1 if a is None else source.shape[a] for a in axes)
-
-
-def strip(shape: tuple) -> tuple:
-    """The shape without leading axes of size 1."""
-    while shape and is_one(shape[0]):
-        shape = shape[1:]
-    return shape

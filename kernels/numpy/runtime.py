@@ -24,8 +24,8 @@ __all__ = [
     "after", "arena", "argsort_into_new", "copy_into", "drop_where", "erf_half",
     "erf_tile", "erfinv_half", "erfinv_tile", "floats", "fold_into", "fresh",
     "highest", "keep_where", "lowest", "pad_into", "parallel", "pool_into", "quiet",
-    "random_words", "reduce_narrow", "scatter_into", "select", "stretched", "take_into", "view",
-    "windows",
+    "random_words", "reduce_narrow", "scatter_into", "select", "stretched",
+    "take_into", "view", "windows",
 ]
 # fmt: on
 

@@ -12,7 +12,7 @@ from .loops import loop
 from .memory import Finished, finish
 from .names import header
 from .opaque import EMITTERS
-from .program import Kernel, Program
+from .program import Program
 from .spelling import (
     dtype_text,
     identifier,
@@ -21,6 +21,7 @@ from .spelling import (
     symbol,
     unpacked,
 )
+from .stored import Kernel
 from .straight import straight
 
 __all__ = ["generate"]

@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional
 from ...tracer.graph import Value
 from ...tracer.sizes import Int, numel
 from ..regions import Region
+from .pointwise import cost
 from .program import Program
 from .tiles import Operand, groups, tiling
 
@@ -35,7 +36,9 @@ class Space:
         self.reads = self.all_reads()
         self.groups = self.merge_axes()
         sizes = tuple(numel(tuple(self.sizes_of(group))) for group in self.groups)
-        self.tiling = tiling(sizes, self.frame_axes(region.inner), self.width())
+        inner = self.frame_axes(region.inner)
+        work = sum(cost(v) for v in region.nodes)
+        self.tiling = tiling(sizes, inner, self.width(), work)
 
     def sizes_of(self, group: list[int]) -> list[Int]:
         return [self.region.shape[a] for a in group]

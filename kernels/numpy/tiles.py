@@ -20,8 +20,9 @@ __all__ = ["Tiling", "groups", "tiling"]
 # calls, and threads meet at the GIL less often.
 CACHE = 1 << 20
 LEAST, MOST = 8192, 131072  # elements of one array in a tile
-# Handing work to a thread costs more than all of a smaller space.
-THREADED = 100_000
+# Handing work to a thread costs 20 us: more than all of a smaller space, or of less
+# work than this many additions.
+THREADED, WORTH = 100_000, 800_000
 # Parts that a threaded loop is divided in, whatever the number of threads: few where
 # each has totals of its own, else enough that all threads end together.
 PARTS, FINE_PARTS = 16, 64
@@ -59,11 +60,20 @@ def groups(
 class Tiling:
     """The loop over a space whose axes have been merged: `sizes` are the frame's.
 
-    `outer` are the axes walked one by one, `cut` the one cut into blocks of `block`.
+    `outer` are the axes walked one by one, `cut` the one cut into blocks of `block`;
+    `threaded` says that it pays to share the walk.
     """
 
-    def __init__(self, sizes: tuple, outer: list[int], cut: int, block: Int | str):
+    def __init__(
+        self,
+        sizes: tuple,
+        outer: list[int],
+        cut: int,
+        block: Int | str,
+        threaded: bool,
+    ):
         self.sizes, self.outer, self.cut, self.block = sizes, outer, cut, block
+        self.threaded = threaded
         self.static = all(type(n) is int for n in (*sizes, block))
         self.whole = [a for a in range(len(sizes)) if a != cut and a not in outer]
 
@@ -122,12 +132,16 @@ def wrapped(size: object) -> str:
     return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
-def tiling(sizes: tuple, inner: frozenset, width: int) -> Tiling:
+def tiling(sizes: tuple, inner: frozenset, width: int, work: int) -> Tiling:
     """Choose the loop for a frame of these sizes; `inner` axes stay whole.
 
-    `width` is the bytes that one element takes in all arrays of a tile together.
+    `width` is the bytes that one element takes in all arrays of a tile together, `work`
+    what is done to it, in additions.
     """
-    tile = _tile_elements(sizes, width)
+    count = elements(sizes)
+    static = all(type(n) is int for n in sizes)
+    threaded = not static or (count >= THREADED and count * work >= WORTH)
+    tile = _tile_elements(count, width, threaded)
     whole, cut = set(inner), -1
     for a in reversed(range(len(sizes))):
         if a in whole:
@@ -138,18 +152,17 @@ def tiling(sizes: tuple, inner: frozenset, width: int) -> Tiling:
             break
         whole.add(a)
     outer = [a for a in range(len(sizes)) if a not in whole and a != cut]
-    return Tiling(sizes, outer, cut, _block(sizes, whole, cut, tile))
+    return Tiling(sizes, outer, cut, _block(sizes, whole, cut, tile), threaded)
 
 
 def _first(sizes: tuple, inner: frozenset) -> Optional[int]:
     return next((a for a in range(len(sizes)) if a not in inner), None)
 
 
-def _tile_elements(sizes: tuple, width: int) -> int:
+def _tile_elements(count: int, width: int, threaded: bool) -> int:
     fitting = 1 << (CACHE // width).bit_length() - 1
     tile = max(LEAST, min(MOST, fitting))
-    count = elements(sizes)
-    if count >= THREADED:
+    if threaded:
         tile = min(tile, max(LEAST, count // 8))
     return tile
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..axes import elements
 from .memory import Finished
 from .spelling import size_text, unpacked
-from .tiles import FINE_PARTS, PARTS, THREADED, Tiling
+from .tiles import FINE_PARTS, PARTS, Tiling
 
 __all__ = ["Frame", "walk"]
 
@@ -57,8 +56,7 @@ def counts(t: Tiling, totals: bool) -> list[str]:
         n = t.sizes[a]
         static = type(tiles) is int and type(n) is int
         tiles = tiles * n if static else f"{size_text(n)} * ({tiles})"  # type: ignore
-    threaded = elements(t.sizes) >= THREADED or not t.static
-    parts = (PARTS if totals else FINE_PARTS) if threaded else 1
+    parts = (PARTS if totals else FINE_PARTS) if t.threaded else 1
     if isinstance(tiles, int):
         each = max(1, -(-tiles // parts))
         count = max(1, -(-tiles // each))

@@ -7,7 +7,7 @@ is not taken never makes an infinity.
 from __future__ import annotations
 
 import math
-from typing import Any, Optional
+from typing import Any
 
 from ...composite import in_float32
 from ...parts import chunk
@@ -17,13 +17,11 @@ from ...scans import log_softmax, softmax
 from ...shapes import reshape
 from ...tensor import Tensor, pointwise, write
 
-__all__ = [
-    *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
-    *("softplus", "hardtanh", "hardswish", "hardsigmoid", "sigmoid", "tanh"),
-    *("softmax", "log_softmax", "softmin", "logsigmoid", "glu", "prelu", "threshold"),
-    *("softsign", "tanhshrink", "hardshrink", "softshrink"),
-    *("relu_", "leaky_relu_", "elu_", "selu_", "celu_", "hardtanh_", "threshold_"),
-]
+__all__ = ["relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu"]
+__all__ += ["mish", "softplus", "hardtanh", "hardswish", "hardsigmoid", "sigmoid"]
+__all__ += ["tanh", "softmax", "log_softmax", "softmin", "logsigmoid", "glu", "prelu"]
+__all__ += ["threshold", "softsign", "tanhshrink", "hardshrink", "softshrink", "relu_"]
+__all__ += ["leaky_relu_", "elu_", "selu_", "celu_", "hardtanh_", "threshold_"]
 
 
 def _where(condition: Any, a: Any, b: Any) -> Tensor:
@@ -94,8 +92,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         channels = input.shape[1] if input.ndim > 1 else 1
         if count != channels:
             raise RuntimeError(
-                f"Mismatch of parameter numbers and input channel size. Found parameter "
-                f"numbers = {count} and channel size = {channels}."
+                "Mismatch of parameter numbers and input channel size. Found "
+                f"parameter numbers = {count} and channel size = {channels}."
             )
         weight = reshape(weight, (count,) + (1,) * (input.ndim - 2))
     return _leaky(input, weight)
@@ -239,7 +237,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 # -- along a dimension
 
 
-def softmin(input: Tensor, dim: Optional[int] = None, dtype: Any = None) -> Tensor:
+def softmin(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """`softmax` of -x."""
     return softmax(-input, dim, dtype=dtype)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
 from ....tracer.types import int64, uint8
 from ...comparison import where
@@ -46,7 +46,9 @@ def cross_entropy(
         raise ValueError("input must have at least one dimension: the classes")
     scores = log_softmax(input, 1 if input.ndim > 1 else 0)
     if tuple(input.shape) == tuple(target.shape) and target.dtype.is_floating_point:
-        return _against_probabilities(scores, target, weight, reduction, label_smoothing)
+        return _against_probabilities(
+            scores, target, weight, reduction, label_smoothing
+        )
     options = (weight, ignore_index, reduction)
     if not label_smoothing:
         return nll_loss(scores, target, *options)
@@ -159,6 +161,7 @@ def _check(scores: Tensor, target: Tensor, weight: Optional[Tensor]) -> None:
         )
     if weight is not None and tuple(weight.shape) != (scores.shape[at],):
         raise RuntimeError(
-            f"weight tensor should be defined either for all {scores.shape[at]} classes "
-            f"or no classes but got weight tensor of shape: {list(weight.shape)}"
+            f"weight tensor should be defined either for all {scores.shape[at]} "
+            f"classes or no classes but got weight tensor of shape: "
+            f"{list(weight.shape)}"
         )

@@ -13,10 +13,8 @@ from ...shapes import expand, permute, reshape
 from ...tensor import Tensor, apply, view
 from .sliding import all_windows, around, batched, each
 
-__all__ = [
-    *("conv1d", "conv2d", "conv3d"),
-    *("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
-]
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"]
+__all__ += ["conv_transpose3d"]
 
 
 def _conv(dims: int) -> Any:
@@ -32,7 +30,10 @@ def _conv(dims: int) -> Any:
         name = f"conv{dims}d"
         x, added = batched(input, dims, name)
         _check_conv(x, weight, bias, groups)
-        stride, dilation = each(stride, dims, "stride"), each(dilation, dims, "dilation")
+        stride, dilation = (
+            each(stride, dims, "stride"),
+            each(dilation, dims, "dilation"),
+        )
         size = tuple(weight.shape[2:])
         lows, highs = _padding(padding, size, stride, dilation)
         seen = all_windows(around(x, lows, highs), size, stride, dilation)
@@ -46,9 +47,10 @@ def _conv(dims: int) -> Any:
 
 
 _SIZES = {1: "L", 2: "H, W", 3: "D, H, W"}
-_CONV = """Cross-correlation: input [N, C, {sizes}] or [C, {sizes}], weight [O, C/groups, k...].
+_CONV = """Cross-correlation: input [N, C, {sizes}] or without N.
 
-    `padding` is a number, one per dimension, "same" (stride 1 only) or "valid".
+    weight [O, C/groups, k...], bias [O]; `padding` is a number, one per dimension,
+    "same" (stride 1 only) or "valid".
     RuntimeError when channels, groups or sizes do not fit.
     """
 
@@ -90,7 +92,9 @@ def _padding(padding: Any, size: tuple, stride: tuple, dilation: tuple) -> tuple
         padding = 0
     if padding == "same":
         if any(s != 1 for s in stride):
-            raise RuntimeError("padding='same' is not supported for strided convolutions")
+            raise RuntimeError(
+                "padding='same' is not supported for strided convolutions"
+            )
         total = [d * (k - 1) for k, d in zip(size, dilation)]
         return tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
     if isinstance(padding, str):
@@ -135,7 +139,10 @@ def _conv_transpose(dims: int) -> Any:
     ) -> Tensor:
         x, added = batched(input, dims, f"conv_transpose{dims}d")
         _check_transpose(x, weight, bias, groups)
-        stride, dilation = each(stride, dims, "stride"), each(dilation, dims, "dilation")
+        stride, dilation = (
+            each(stride, dims, "stride"),
+            each(dilation, dims, "dilation"),
+        )
         padding = each(padding, dims, "padding")
         extra = each(output_padding, dims, "output_padding")
         _check_extra(extra, stride, dilation)
@@ -157,7 +164,7 @@ def _conv_transpose(dims: int) -> Any:
     return conv_transpose
 
 
-_TRANSPOSE = """The adjoint of `conv{dims}d` over its input: [N, C, {sizes}] -> [N, O, ...].
+_TRANSPOSE = """The adjoint of `conv{dims}d`: [N, C, {sizes}] -> [N, O, ...].
 
     weight [C, O/groups, k...]; `output_padding` adds to the end of each dimension.
     RuntimeError when channels, groups or sizes do not fit.
@@ -172,8 +179,8 @@ def _check_transpose(x: Tensor, w: Tensor, bias: Optional[Tensor], groups: int) 
     if x.shape[1] != w.shape[0] or w.shape[0] % groups:
         raise RuntimeError(
             f"Given transposed=1, weight of size {list(w.shape)}, expected input"
-            f"{list(x.shape)} to have {w.shape[0]} channels in {groups} groups, but got "
-            f"{x.shape[1]} channels instead"
+            f"{list(x.shape)} to have {w.shape[0]} channels in {groups} groups, but "
+            f"got {x.shape[1]} channels instead"
         )
     _check_bias(w, bias, w.shape[1] * groups)
 

@@ -10,13 +10,13 @@ from ...reductions import sum as total
 from ...tensor import Tensor, pointwise
 from .reduction import reduced
 
-__all__ = [
-    *("normalize", "cosine_similarity", "pairwise_distance"),
-    *("cosine_embedding_loss", "triplet_margin_loss"),
-]
+__all__ = ["normalize", "cosine_similarity", "pairwise_distance"]
+__all__ += ["cosine_embedding_loss", "triplet_margin_loss"]
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
+def normalize(
+    input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12
+) -> Tensor:
     """Vectors along `dim` divided by their p-norm, or by eps where that is larger."""
     length = vector_norm(input, p, dim, keepdim=True)
     return input / pointwise("where", length < eps, eps, length)

@@ -20,7 +20,9 @@ def dropout(
     return _dropped(input, p, training, inplace, tuple(input.shape))
 
 
-def _dropped(x: Tensor, p: float, training: bool, inplace: bool, shape: tuple) -> Tensor:
+def _dropped(
+    x: Tensor, p: float, training: bool, inplace: bool, shape: tuple
+) -> Tensor:
     """One decision for each element of `shape`, which broadcasts to that of `x`."""
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")

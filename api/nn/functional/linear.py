@@ -35,7 +35,7 @@ def linear(input: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tens
 def bilinear(
     input1: Tensor, input2: Tensor, weight: Tensor, bias: Optional[Tensor] = None
 ) -> Tensor:
-    """x1 @ weight[k] @ x2 for each k: [*, in1], [*, in2], [out, in1, in2] -> [*, out]."""
+    """x1 @ weight[k] @ x2: [*, in1], [*, in2], weight [out, in1, in2] -> [*, out]."""
     half = matmul(unsqueeze(unsqueeze(input1, -2), -2), weight)  # [*, out, 1, in2]
     product = total(squeeze(half, -2) * unsqueeze(input2, -2), -1)
     return product if bias is None else product + bias
@@ -87,7 +87,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             [0, 0, 1]])
     """
     if tensor.dtype is not int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor")
+        raise RuntimeError(
+            "one_hot is only applicable to index tensor of type LongTensor"
+        )
     if num_classes == -1:
         num_classes = int(tensor.max().item()) + 1  # type: ignore[attr-defined]
     elif state.recorder is None:

@@ -7,18 +7,16 @@ import warnings
 from typing import Optional
 
 from ....tracer.record import state
-from ...pointwise import exp, log, log1p
 from ...pointwise import abs as magnitude
+from ...pointwise import exp, log, log1p
 from ...reductions import sum as total
 from ...tensor import Tensor, pointwise
 from .reduction import check_reduction, reduced, warn_sizes
 
-__all__ = [
-    *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div"),
-    *("binary_cross_entropy", "binary_cross_entropy_with_logits"),
-    *("poisson_nll_loss", "gaussian_nll_loss", "margin_ranking_loss"),
-    *("hinge_embedding_loss", "soft_margin_loss"),
-]
+__all__ = ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div"]
+__all__ += ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
+__all__ += ["poisson_nll_loss", "gaussian_nll_loss", "margin_ranking_loss"]
+__all__ += ["hinge_embedding_loss", "soft_margin_loss"]
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -184,7 +182,7 @@ def gaussian_nll_loss(
     eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Tensor:
-    """(log var + (input - target)^2 / var) / 2, var at least eps (not differentiated)."""
+    """(log var + (input - target)^2 / var) / 2, var at least eps (with no slope)."""
     check_reduction(reduction)
     var = var.clone()  # type: ignore[attr-defined]
     var = pointwise("where", var < eps, var * 0 + eps, var)

@@ -10,13 +10,13 @@ import math
 from typing import Any, Optional
 
 from ....tracer.types import HALVES, float32
-from ...gradmode import no_grad
 from ...composite import cast
 from ...dtypes import finfo
+from ...gradmode import no_grad
 from ...pointwise import sqrt
-from ...reductions import average, reduced
+from ...reductions import average
 from ...shapes import reshape
-from ...tensor import Tensor, pointwise, write
+from ...tensor import Tensor, write
 
 __all__ = ["layer_norm", "rms_norm", "group_norm", "instance_norm", "batch_norm"]
 
@@ -162,7 +162,9 @@ def _count(x: Tensor, over: tuple) -> Any:
     return count
 
 
-def _move(running: Optional[Tensor], seen: Tensor, momentum: Any, n: Any = None) -> None:
+def _move(
+    running: Optional[Tensor], seen: Tensor, momentum: Any, n: Any = None
+) -> None:
     """Towards what this batch showed; a variance of `n` values without bias."""
     if running is None:
         return

@@ -15,12 +15,9 @@ from ...shapes import reshape
 from ...tensor import Tensor, apply, view
 from .sliding import all_windows, around, batched, each
 
-__all__ = [
-    *("max_pool1d", "max_pool2d", "max_pool3d"),
-    *("avg_pool1d", "avg_pool2d", "avg_pool3d"),
-    *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"),
-    *("adaptive_max_pool1d", "adaptive_max_pool2d"),
-]
+__all__ = ["max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d"]
+__all__ += ["avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d"]
+__all__ += ["adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"]
 
 
 def _pool(dims: int, pool: Any, name: str, doc: str) -> Any:
@@ -41,8 +38,8 @@ def _geometry(
     for k, p, d in zip(size, padding, dilation):
         if p < 0 or p > (d * (k - 1) + 1) // 2:
             raise RuntimeError(
-                f"pad should be at most half of effective kernel size, but got pad={p}, "
-                f"kernel_size={k} and dilation={d}"
+                f"pad should be at most half of effective kernel size, but got "
+                f"pad={p}, kernel_size={k} and dilation={d}"
             )
     extra = (0,) * dims
     if ceil:
@@ -80,7 +77,9 @@ def _max_pool(dims: int) -> Any:
         stride, lows, extra = _geometry(x, size, *options)
         highs = tuple(p + e for p, e in zip(lows, extra))
         low = float("-inf") if x.dtype.is_floating_point else -(2**7) * 2**24
-        y = _largest(all_windows(around(x, lows, highs, low), size, stride, dilation), dims)
+        y = _largest(
+            all_windows(around(x, lows, highs, low), size, stride, dilation), dims
+        )
         return view(y, "reshape", shape=tuple(y.shape[1:])) if added else y
 
     return _pool(dims, max_pool, "max", _MAX)

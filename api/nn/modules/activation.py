@@ -10,12 +10,11 @@ from ..functional import activation as F
 from ..module import Module
 from ..parameter import Parameter
 
-__all__ = [
-    *("ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish"),
-    *("Softplus", "Hardtanh", "Hardswish", "Hardsigmoid", "Sigmoid", "Tanh"),
-    *("LogSigmoid", "Softsign", "Tanhshrink", "Hardshrink", "Softshrink"),
-    *("Threshold", "GLU", "PReLU", "Softmax", "LogSoftmax", "Softmin", "Softmax2d"),
-]
+__all__ = ["ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish"]
+__all__ += ["Softplus", "Hardtanh", "Hardswish", "Hardsigmoid", "Sigmoid", "Tanh"]
+__all__ += ["LogSigmoid", "Softsign", "Tanhshrink", "Hardshrink", "Softshrink"]
+__all__ += ["Threshold", "GLU", "PReLU", "Softmax", "LogSoftmax", "Softmin"]
+__all__ += ["Softmax2d"]
 
 _REQUIRED = object()
 

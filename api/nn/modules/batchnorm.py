@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ....tracer.types import int64
-from ...gradmode import no_grad
 from ...fill import empty, zeros
+from ...gradmode import no_grad
 from ...shapes import unsqueeze
 from ...tensor import Tensor
 from .. import init
@@ -14,10 +14,8 @@ from ..functional import norm as F
 from ..module import Module
 from ..parameter import Parameter
 
-__all__ = [
-    *("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"),
-    *("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
-]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d"]
+__all__ += ["InstanceNorm2d", "InstanceNorm3d"]
 
 
 class NormBase(Module):
@@ -86,9 +84,6 @@ class NormBase(Module):
             wanted = " or ".join(f"{n}D" for n in self.ranks)
             raise ValueError(f"expected {wanted} input (got {input.ndim}D input)")
 
-    def _statistics(self) -> tuple:
-        return self.running_mean, self.running_var, self.weight, self.bias
-
     def extra_repr(self) -> str:
         """As PyTorch prints it."""
         return (
@@ -109,11 +104,11 @@ class _BatchNorm(NormBase):
                 batches += 1
             if self.momentum is None:
                 momentum = 1.0 / batches
-        by_batch = self.training or self.running_mean is None
-        running = self._statistics()
+        mean, var = self.running_mean, self.running_var
         if self.training and not self.track_running_stats:
-            running = (None, None, *running[2:])
-        return F.batch_norm(input, *running, by_batch, momentum, self.eps)
+            mean = var = None
+        options = (self.training or mean is None, momentum, self.eps)
+        return F.batch_norm(input, mean, var, self.weight, self.bias, *options)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -161,7 +156,8 @@ class _InstanceNorm(NormBase):
         x = unsqueeze(input, 0) if alone else input
         by_sample = self.training or not self.track_running_stats
         options = (by_sample, self.momentum or 0.0, self.eps)
-        y = F.instance_norm(x, *self._statistics(), *options)
+        mean, var = self.running_mean, self.running_var
+        y = F.instance_norm(x, mean, var, self.weight, self.bias, *options)
         return y[0] if alone else y  # type: ignore[index]
 
 

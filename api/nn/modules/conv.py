@@ -14,10 +14,8 @@ from ..functional.sliding import each
 from ..module import Module
 from ..parameter import Parameter
 
-__all__ = [
-    *("Conv1d", "Conv2d", "Conv3d"),
-    *("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
-]
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d"]
+__all__ += ["ConvTranspose3d"]
 
 _MODES = {"zeros", "reflect", "replicate", "circular"}
 

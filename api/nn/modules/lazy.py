@@ -15,10 +15,9 @@ from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from .linear import Linear
 
-__all__ = [
-    *("LazyLinear", "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyConvTranspose1d"),
-    *("LazyConvTranspose2d", "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d"),
-]
+__all__ = ["LazyLinear", "LazyConv1d", "LazyConv2d", "LazyConv3d"]
+__all__ += ["LazyConvTranspose1d", "LazyConvTranspose2d", "LazyBatchNorm1d"]
+__all__ += ["LazyBatchNorm2d", "LazyBatchNorm3d"]
 
 
 class Lazy(Module):
@@ -39,7 +38,7 @@ class Lazy(Module):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._initialize(args[0])
-        return self(*args, **kwargs)  # by now a `becomes`
+        return self(*args, **kwargs)  # whose class is `becomes` now
 
     def reset_parameters(self) -> None:
         """Nothing to draw before the shapes are known."""
@@ -95,7 +94,11 @@ class LazyLinear(Lazy, Linear):
     out, into, at = "out_features", "in_features", -1
 
     def __init__(
-        self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
     ):
         super().__init__(0, 0, False, device, dtype)
         self._begin(out_features, bias, device, dtype)

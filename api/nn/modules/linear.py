@@ -6,8 +6,8 @@ import math
 from typing import Any, Optional
 
 from ...attributes import detach
-from ...gradmode import no_grad
 from ...fill import empty
+from ...gradmode import no_grad
 from ...shapes import flatten, unflatten
 from ...tensor import Tensor
 from .. import init
@@ -170,7 +170,9 @@ class Embedding(Module):
 
     def extra_repr(self) -> str:
         """As PyTorch prints it."""
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        padding = (
+            "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        )
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 

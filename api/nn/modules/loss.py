@@ -10,13 +10,11 @@ from ..functional import loss as F
 from ..functional.reduction import check_reduction
 from ..module import Module
 
-__all__ = [
-    *("CrossEntropyLoss", "NLLLoss", "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss"),
-    *("BCELoss", "BCEWithLogitsLoss", "KLDivLoss", "CosineSimilarity"),
-    *("PairwiseDistance", "CosineEmbeddingLoss", "TripletMarginLoss"),
-    *("MarginRankingLoss", "PoissonNLLLoss", "GaussianNLLLoss"),
-    *("HingeEmbeddingLoss", "SoftMarginLoss"),
-]
+__all__ = ["CrossEntropyLoss", "NLLLoss", "MSELoss", "L1Loss", "SmoothL1Loss"]
+__all__ += ["HuberLoss", "BCELoss", "BCEWithLogitsLoss", "KLDivLoss"]
+__all__ += ["CosineSimilarity", "PairwiseDistance", "CosineEmbeddingLoss"]
+__all__ += ["TripletMarginLoss", "MarginRankingLoss", "PoissonNLLLoss"]
+__all__ += ["GaussianNLLLoss", "HingeEmbeddingLoss", "SoftMarginLoss"]
 
 
 class _Loss(Module):
@@ -181,7 +179,9 @@ class PoissonNLLLoss(_Loss):
 class GaussianNLLLoss(_Loss):
     """The likelihood of values with a variance; see `functional.gaussian_nll_loss`."""
 
-    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean"):
+    def __init__(
+        self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+    ):
         super().__init__(reduction)
         self.full, self.eps = full, eps
 

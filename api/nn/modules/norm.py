@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from ...fill import empty
 from ...tensor import Tensor
 from .. import init
-from ...fill import empty
 from ..functional import norm as F
 from ..module import Module
 from ..parameter import Parameter

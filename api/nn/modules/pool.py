@@ -9,11 +9,9 @@ from ..functional import pool as F
 from ..functional.sliding import each
 from ..module import Module
 
-__all__ = [
-    *("MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d"),
-    *("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"),
-    *("AdaptiveMaxPool1d", "AdaptiveMaxPool2d"),
-]
+__all__ = ["MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d"]
+__all__ += ["AvgPool3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"]
+__all__ += ["AdaptiveMaxPool1d", "AdaptiveMaxPool2d"]
 
 
 class _MaxPool(Module):
@@ -91,9 +89,7 @@ class _AvgPool(Module):
     def forward(self, input: Tensor) -> Tensor:
         """The mean of every window."""
         options = (self.stride, self.padding, self.ceil_mode, self.count_include_pad)
-        return self._function(
-            input, self.kernel_size, *options, self.divisor_override
-        )
+        return self._function(input, self.kernel_size, *options, self.divisor_override)
 
     def extra_repr(self) -> str:
         """As PyTorch prints it."""
@@ -116,11 +112,10 @@ class AvgPool1d(_AvgPool):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ):
-        stride = kernel_size if stride is None else stride
-        names = ("kernel_size", "stride", "padding")
-        given = zip((kernel_size, stride, padding), names)
-        sizes = [each(value, 1, name) for value, name in given]
-        super().__init__(*sizes, ceil_mode, count_include_pad)
+        size = each(kernel_size, 1, "kernel_size")
+        stride = size if stride is None else each(stride, 1, "stride")
+        padding = each(padding, 1, "padding")
+        super().__init__(size, stride, padding, ceil_mode, count_include_pad)
 
 
 class AvgPool2d(_AvgPool):

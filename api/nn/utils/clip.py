@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Union
 
-from ...gradmode import no_grad
 from ...fill import zeros
+from ...gradmode import no_grad
 from ...joining import stack
 from ...norms import vector_norm
 from ...tensor import Tensor, pointwise, write
 
-__all__ = [
-    *("clip_grad_norm_", "clip_grad_value_", "get_total_norm", "clip_grads_with_norm_")
-]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+__all__ += ["clip_grads_with_norm_"]
 
 Tensors = Union[Tensor, Iterable[Tensor]]
 

@@ -52,4 +52,4 @@ def unpad_sequence(
 ) -> list:
     """The inverse of `pad_sequence`, given the lengths."""
     rows: Any = padded_sequences if batch_first else transpose(padded_sequences, 0, 1)
-    return [row[: int(n)] for row, n in zip(rows, lengths)]
+    return [row[:n] for row, n in zip(rows, lengths.tolist())]  # type: ignore

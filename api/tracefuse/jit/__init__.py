@@ -6,4 +6,5 @@ from tracefuse.api.jit.callable import CallableModule as _CallableModule
 from tracefuse.api.jit.jitted import jit as jit
 from tracefuse.api.program.face import *
 
-_sys.modules[__name__].__class__ = _CallableModule
+_face: _CallableModule = _sys.modules[__name__]  # type: ignore[assignment]
+_face.__class__ = _CallableModule

@@ -76,7 +76,7 @@ def _sequence(batch: Sequence) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """Arrays inside become tensors, the rest stays: what a loader without batches does."""
+    """Arrays inside become tensors, the rest stays: a loader's way without batches."""
     if isinstance(data, (np.ndarray, np.generic)):
         return as_tensor(np.asarray(data))
     if isinstance(data, Mapping):

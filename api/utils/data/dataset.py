@@ -11,10 +11,8 @@ from ...creation import tensor
 from ...random import randperm
 from ...tensor import Tensor
 
-__all__ = [
-    *("Dataset", "IterableDataset", "TensorDataset", "ConcatDataset", "ChainDataset"),
-    *("StackDataset", "Subset", "random_split"),
-]
+__all__ = ["Dataset", "IterableDataset", "TensorDataset", "ConcatDataset"]
+__all__ += ["ChainDataset", "StackDataset", "Subset", "random_split"]
 
 
 class Dataset:
@@ -126,7 +124,7 @@ class StackDataset(Dataset):
     def __init__(self, *args: Any, **kwargs: Any):
         if args and kwargs or not (args or kwargs):
             raise ValueError(
-                "StackDataset takes datasets either by position or by name, at least one"
+                "StackDataset takes datasets by position or by name, at least one"
             )
         self.datasets: Any = kwargs or args
         self._length = len(self._each()[0])

@@ -1,4 +1,4 @@
-"""DataLoader: batches of a dataset, in order or shuffled, fetched ahead if asked for."""
+"""DataLoader: batches of a dataset, in order or shuffled, fetched ahead if wanted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DataLoader:
 
     `shuffle` takes the samples in random order, anew each time (drawn from
     `generator`); `sampler` or `batch_sampler` decide on the order themselves. A batch
-    is `collate_fn(list of samples)`; without a batch size there is one sample at a time.
+    is `collate_fn(list of samples)`; with batch_size=None samples come one at a time.
 
     With `num_workers` > 0 that many threads of this process fetch batches ahead, in the
     same order: it helps where fetching waits for files or for NumPy. `pin_memory` and
@@ -67,7 +67,9 @@ class DataLoader:
         self._streams = isinstance(dataset, IterableDataset)
         self._choose_order(batch_size, shuffle, sampler, batch_sampler, drop_last)
         batched = self._auto_collation
-        self.collate_fn = collate_fn or (default_collate if batched else default_convert)
+        self.collate_fn = collate_fn or (
+            default_collate if batched else default_convert
+        )
 
     def _choose_order(
         self,
@@ -79,8 +81,8 @@ class DataLoader:
     ) -> None:
         if self._streams and (shuffle or sampler or batch_sampler):
             raise ValueError(
-                "DataLoader with IterableDataset: expected unspecified shuffle, sampler "
-                "and batch_sampler options"
+                "DataLoader with IterableDataset: expected unspecified shuffle, "
+                "sampler and batch_sampler options"
             )
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
@@ -93,8 +95,8 @@ class DataLoader:
             batch_size = None
         elif batch_size is None and drop_last:
             raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive "
-                "with drop_last"
+                "batch_size=None option disables auto-batching and is mutually "
+                "exclusive with drop_last"
             )
         if sampler is None and not self._streams:
             sampler = self._default_sampler(shuffle)

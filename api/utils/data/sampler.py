@@ -11,10 +11,8 @@ from ...generator import Generator
 from ...multinomial import multinomial
 from ...random import randint, randperm
 
-__all__ = [
-    *("Sampler", "SequentialSampler", "RandomSampler", "SubsetRandomSampler"),
-    *("WeightedRandomSampler", "BatchSampler"),
-]
+__all__ = ["Sampler", "SequentialSampler", "RandomSampler", "SubsetRandomSampler"]
+__all__ += ["WeightedRandomSampler", "BatchSampler"]
 
 
 class Sampler:
@@ -56,7 +54,8 @@ class RandomSampler(Sampler):
     ):
         if not isinstance(replacement, bool):
             raise TypeError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
+                "replacement should be a boolean value, but got "
+                f"replacement={replacement}"
             )
         self.data_source, self.replacement = data_source, replacement
         self._num_samples, self.generator = num_samples, generator
@@ -173,4 +172,6 @@ class BatchSampler(Sampler):
 
     def __len__(self) -> int:
         count = len(self.sampler)  # type: ignore[arg-type]
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+        return (
+            count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+        )

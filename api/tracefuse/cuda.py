@@ -1,0 +1,3 @@
+"""`tracefuse.cuda`."""
+
+from tracefuse.api.cuda import *
