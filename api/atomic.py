@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from contextlib import contextmanager, suppress
 from typing import IO, Iterator, Union
 
+from ..tracer.later import Later
+
 __all__ = ["replacing"]
+
+shutil = Later("shutil")
 
 
 @contextmanager

@@ -28,7 +28,7 @@ __all__ = ["backward", "grad"]
 
 def _get_grad(t: Tensor) -> Optional[Tensor]:
     rec = state.recorder
-    if rec is not None and t._storage.maker is not rec:
+    if rec is not None and t._array is not None:  # it was there before the recording
         return rec.read_slot(t, "_grad")
     return t._grad
 
@@ -37,7 +37,7 @@ def _set_grad(t: Tensor, new: Optional[Tensor]) -> None:
     if new is not None:
         _check_grad(t, new)
     rec = state.recorder
-    if rec is not None and t._storage.maker is not rec:
+    if rec is not None and t._array is not None:
         rec.write_slot(t, "_grad", new)
     else:
         t._grad = new

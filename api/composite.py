@@ -52,6 +52,8 @@ def detached(x: Tensor) -> Tensor:
 
 def constant(value: Any, shape: tuple, dtype: DType) -> Tensor:
     """One number everywhere."""
+    if type(value) in (bool, int, float):
+        value = (bool, int, float)[dtype.category](value)
     return apply("constant", value=value, shape=tuple(shape), dtype=dtype)
 
 

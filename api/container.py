@@ -7,7 +7,6 @@ by mapping, so opening costs the header only. Nothing in it is ever executed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import mmap
 import os
@@ -17,12 +16,15 @@ from typing import IO, Any, Iterable, Iterator, Mapping, Optional, Union
 import numpy as np
 
 from ..tracer.errors import DTypeError, FormatError
+from ..tracer.later import Later
 from . import container_check as check
 from .atomic import replacing
 from .container_check import CODES, Entry
 
 __all__ = ["VERSION", "write", "read", "read_safetensors", "pack", "unpack", "mapping"]
 __all__ += ["naming", "unpack_safetensors"]
+
+hashlib = Later("hashlib")
 
 Path = Union[str, "os.PathLike[str]"]
 Contents = tuple[dict[str, np.ndarray], dict[str, str]]

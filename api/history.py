@@ -99,6 +99,6 @@ def require_grad(t: Any, wanted: bool = True) -> Any:
     rec = state.recorder
     if rec is not None:
         rec.seen.pop(id(t), None)
-    if rec is None or t._storage.maker is not rec:
+    if rec is None or t._array is not None:
         touch()
     return t

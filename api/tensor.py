@@ -19,6 +19,7 @@ from ..kernels.numpy.floats import floats, quiet
 from ..tracer.algebra import Algebra
 from ..tracer.graph import Value, constant, here, make
 from ..tracer.ops import OPS
+from ..tracer.pytree import register
 from ..tracer.record import Recorder, state
 from ..tracer.sizes import Dim, broadcast
 from ..tracer.storage import SHARED, Storage, put, tracked
@@ -46,6 +47,9 @@ class Size(tuple):
 
     def __repr__(self) -> str:
         return f"tracefuse.Size({list(self)})"
+
+
+register(Size, lambda x: (x, None), lambda keys, children: Size(children))
 
 
 class Tensor(Algebra):

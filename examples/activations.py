@@ -25,9 +25,7 @@ def known_values():
     """What the formulas say at zero and far from it."""
     x = torch.tensor([-100.0, 0.0, 100.0])
     assert torch.relu(x).tolist() == [0.0, 0.0, 100.0]
-    assert torch.sigmoid(x).tolist() == [0.0, 0.5, 1.0] or (
-        torch.allclose(torch.sigmoid(x), torch.tensor([0.0, 0.5, 1.0]))
-    )
+    assert torch.allclose(torch.sigmoid(x), torch.tensor([0.0, 0.5, 1.0]))
     assert torch.tanh(x).tolist() == [-1.0, 0.0, 1.0]
 
 
@@ -47,7 +45,8 @@ def piecewise_linear():
 
     for activation in (torch.relu, prelu):
         y = network(x, activation, *weights)
-        bends = y.reshape(-1).diff(n=2).abs() > 1e-4
+        slopes = y[0, 1:] - y[0, :-1]
+        bends = (slopes[1:] - slopes[:-1]).abs() > 1e-4
         print(f"{activation.__name__}: {bends.sum()} points at the bend")
         assert y.shape == (1, len(x)) and 1 <= bends.sum() <= 2
 

@@ -74,9 +74,9 @@ def trees():
         "out": {"w": tracefuse.randn(8, 1)},
     }
     grads = slopes(params, tracefuse.randn(5, 3))
-    print({layer: {k: tuple(g.shape) for k, g in d.items()} for layer, d in grads.items()})
     for layer, tensors in params.items():
         for name, tensor in tensors.items():
+            print(layer, name, tuple(grads[layer][name].shape))
             assert grads[layer][name].shape == tensor.shape
 
 

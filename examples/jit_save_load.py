@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-
 import tracefuse as torch
 from tracefuse import nn
 

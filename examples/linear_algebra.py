@@ -1,7 +1,6 @@
 """Linear algebra: scalars to matrices, sums and means along axes, products, norms."""
 
 import numpy as np
-
 import tracefuse as torch
 
 

@@ -6,10 +6,9 @@ optim; the third has no classes at all.
 
 import random
 
-from trainer import DataModule, HyperParameters, Module, Trainer, add_to_class
-
 import tracefuse as torch
 from tracefuse import nn
+from trainer import DataModule, HyperParameters, Module, Trainer, add_to_class
 
 
 class SyntheticRegressionData(DataModule):

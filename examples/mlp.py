@@ -4,12 +4,11 @@ The first two use the trainer of this folder, the third is a training loop as mo
 PyTorch programs write it.
 """
 
-from softmax_regression import Digits
-from trainer import Classifier, Trainer
-
 import tracefuse as torch
 import tracefuse.nn.functional as F
+from softmax_regression import Digits
 from tracefuse import nn
+from trainer import Classifier, Trainer
 
 
 def relu(X):
@@ -84,10 +83,10 @@ def bare_loop(data, epochs=10):
 
     losses = []
     for epoch in range(epochs):
-        running_loss = 0.0
-        for i, (inputs, labels) in enumerate(data.train_dataloader(), 0):
+        running_loss, loader = 0.0, data.train_dataloader()
+        for inputs, labels in loader:
             running_loss += step(inputs, labels).item()
-        losses.append(running_loss / (i + 1))
+        losses.append(running_loss / len(loader))
         print(f"Epoch {epoch + 1}, Loss: {losses[-1]:.4f}")
     assert losses[-1] < losses[0] / 5
 

@@ -6,7 +6,6 @@ Everything here is PyTorch as it is taught; only the import differs.
 import math
 
 import numpy as np
-
 import tracefuse as torch
 
 

@@ -71,14 +71,14 @@ class Module(nn.Module, HyperParameters):
         """A point of the curve of `key`, for training or validation."""
         trainer = self.trainer
         if train:
-            batches = trainer.num_train_batches
-            x, n = trainer.train_batch_idx / batches, batches / self.plot_train_per_epoch
+            batches, points = trainer.num_train_batches, self.plot_train_per_epoch
+            x = trainer.train_batch_idx / batches
         else:
-            batches = trainer.num_val_batches
-            x, n = trainer.epoch + 1, batches / self.plot_valid_per_epoch
+            batches, points = trainer.num_val_batches, self.plot_valid_per_epoch
+            x = trainer.epoch + 1
         label = ("train_" if train else "val_") + key
         value = value.to(torch.device("cpu")).detach().numpy()
-        self.board.draw(x, value, label, every_n=int(n))
+        self.board.draw(x, value, label, every_n=int(batches / points))
 
     def training_step(self, batch):
         return self.loss(self(*batch[:-1]), batch[-1])
@@ -135,7 +135,8 @@ class Trainer(HyperParameters):
         self.optim = model.configure_optimizers()
         self.step = torch.jit(self.update)
         self.train_batch_idx = 0
-        for self.epoch in range(self.max_epochs):
+        for epoch in range(self.max_epochs):
+            self.epoch = epoch
             self.fit_epoch()
 
     def update(self, *batch):

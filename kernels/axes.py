@@ -43,7 +43,10 @@ def squeeze(shape: tuple) -> tuple:
 
 def key(shape: tuple) -> tuple:
     """The shape as something to compare: symbolic sizes by their text."""
-    return tuple(n.text if isinstance(n, Dim) else n for n in shape)
+    for n in shape:
+        if type(n) is not int:
+            return tuple(n.text if isinstance(n, Dim) else n for n in shape)
+    return shape
 
 
 def elements(sizes: Sequence[Int]) -> int:

@@ -80,6 +80,7 @@ CONVERSIONS = [
     sample("Tensor.to", X, torch.float64, numpy=lambda x: x.astype("f8"), order=2),
     sample("Tensor.type", X, torch.float64, numpy=lambda x: x.astype("f8")),
     sample("Tensor.type_as", X, whole(0, 2, 1), numpy=lambda x, y: x.astype(int)),
+    sample("Tensor.pin_memory", X, numpy=np.copy, order=1),
     sample("Tensor.cpu", X, numpy=np.copy, order=1),
     sample("Tensor.item", real(), numpy=lambda x: 2 * x, call=lambda x: x.item() * 2),
     sample("Tensor.tolist", X, numpy=lambda x: list(x[0]), call=lambda x: x[0].tolist()),

@@ -172,6 +172,22 @@ def _norm(x, axes, eps=1e-5):
     return center / np.sqrt(x.var(axes, keepdims=True) + eps)
 
 
+def _unfolded(x):
+    """Blocks of 2x2 that do not overlap, as columns."""
+    n, c, h, w = x.shape
+    blocks = x.reshape(n, c, h // 2, 2, w // 2, 2).transpose(0, 1, 3, 5, 2, 4)
+    return blocks.reshape(n, 4 * c, h * w // 4)
+
+
+def _folded(columns):
+    blocks = columns.reshape(2, 3, 2, 2, 2, 2).transpose(0, 1, 4, 2, 5, 3)
+    return blocks.reshape(2, 3, 4, 4)
+
+
+def _shuffled(x):
+    return x.reshape(1, 2, 2, 2, 2, 3).transpose(0, 1, 4, 2, 5, 3).reshape(1, 2, 4, 6)
+
+
 IMAGES, LINE = real(2, 3, 4, 4), real(2, 3, 7)
 LAYERS = [
     layer("linear", X, real(5, 4), real(5), numpy=lambda x, w, b: x @ w.T + b,
@@ -221,6 +237,16 @@ LAYERS = [
           numpy=lambda x: np.pad(x, ((0, 0), (0, 0), (2, 1)), "edge")),
     layer("pad:circular", LINE, (2, 1), "circular",
           numpy=lambda x: np.pad(x, ((0, 0), (0, 0), (2, 1)), "wrap")),
+    layer("unfold", IMAGES, 2, stride=2, order=1, numpy=_unfolded),
+    layer("fold", real(2, 12, 4), 4, 2, stride=2, order=1, numpy=_folded),
+    layer("pixel_shuffle", real(1, 8, 2, 3), 2, order=1, numpy=_shuffled),
+    layer("pixel_unshuffle", real(1, 2, 4, 6), 2, order=1,
+          numpy=lambda x: x.reshape(1, 2, 2, 2, 3, 2).transpose(0, 1, 3, 5, 2, 4)
+          .reshape(1, 8, 2, 3)),
+    layer("interpolate", IMAGES, scale_factor=2, order=1,
+          numpy=lambda x: x.repeat(2, -1).repeat(2, -2)),
+    layer("interpolate:bilinear", IMAGES, (7, 5), mode="bilinear", order=1,
+          align_corners=True),
     layer("layer_norm", X, (4,), real(4), real(4), dtypes=ALL_FLOATS,
           numpy=lambda x, w, b: _norm(x, (1,)) * w + b),
     layer("rms_norm", X, (4,), real(4), eps=1e-5,

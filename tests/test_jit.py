@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 import math
 import random
 import time
@@ -360,3 +362,30 @@ def test_volatile_functions_warn_once():
     with pytest.warns(UserWarning, match="records at every call"):
         for _ in range(10):
             f(torch.ones(1))
+
+
+def test_iterators_sets_and_queues_never_go_stale():
+    count, bag, queue = itertools.count(), {1}, collections.deque([1.0])
+    f = torch.jit(lambda x: x * next(count))
+    g = torch.jit(lambda x: x * (5 if 2 in bag else 1))
+    h = torch.jit(lambda x: x * queue[-1])
+    x = torch.ones(1)
+    assert [f(x).item() for _ in range(4)] == [0.0, 1.0, 2.0, 3.0]
+    assert g(x).item() == g(x).item() == h(x).item() == h(x).item() == 1.0
+    bag.remove(1), bag.add(2), queue.append(3.0)
+    assert g(x).item() == g(x).item() == 5.0 and h(x).item() == 3.0
+
+
+def test_common_names_of_tensor_methods_do_not_cost_a_recording():
+    f = torch.jit(lambda x: torch.add(x, x).sort().values)
+    for _ in range(3):
+        assert f(torch.tensor([2.0, 1.0])).tolist() == [2.0, 4.0]
+    assert recordings(f) == 1
+
+
+def test_many_shapes_stay_bounded():
+    f = torch.jit(lambda x: x + 1)
+    for n in range(1, 1100):
+        f(torch.zeros(n % 7 + 1, 1, n))
+    assert f.cache_info()["signatures"] <= 1024
+    assert f(torch.zeros(3)).tolist() == [1.0] * 3

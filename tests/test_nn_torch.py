@@ -185,6 +185,18 @@ def others():
     yield case("pad", rnd(2, 4, 5), (1, 1), value=3.5)
     for mode in ("reflect", "replicate", "circular"):
         yield case("pad", rnd(2, 3, 4, 5), (2, 1, 0, 3), mode, id=f"pad-{mode}")
+    x = rnd(2, 3, 5, 7)
+    yield case("interpolate", x, scale_factor=2)
+    yield case("interpolate", x, size=(3, 11), id="interpolate-size")
+    yield case("interpolate", x, scale_factor=1.5, mode="bilinear")
+    yield case("interpolate", x, size=(8, 3), mode="bilinear", align_corners=True)
+    yield case("interpolate", rnd(2, 3, 5), size=9, mode="linear")
+    yield case("unfold", x, kernel_size=3)
+    yield case("unfold", x, kernel_size=(2, 3), dilation=2, padding=1, stride=2)
+    yield case("fold", rnd(2, 18, 6), output_size=(5, 6), kernel_size=3, stride=2,
+               padding=(0, 1), id="fold")  # fmt: skip
+    yield case("pixel_shuffle", rnd(2, 12, 3, 4), upscale_factor=2)
+    yield case("pixel_unshuffle", rnd(2, 3, 4, 6), downscale_factor=2)
     q, k, v = rnd(2, 3, 4, 5), rnd(2, 3, 6, 5), rnd(2, 3, 6, 7)
     attention = "scaled_dot_product_attention"
     yield case(attention, q, k, v, id="sdpa")

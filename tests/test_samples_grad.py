@@ -134,10 +134,30 @@ def again(t):
 
 @each(SECOND)
 def test_gradients_of_gradients(sample):
-    """Of grad of grad: eager, and with all of it inside a jitted call."""
+    """Along two directions: eager, and with all of it inside a jitted call."""
     second, arrays = slopes_of(loss_of(sample)), sample.make_args(4, "float64")
-    numeric = differences(second, arrays)
-    compare(backward(second, *tensors(arrays, grad=True)), numeric)
+    directions = [direction(arrays, seed) for seed in (1, 2)]
+    numeric = [along(second, arrays, d) for d in directions]
+    found = [backward(second, *tensors(arrays, grad=True))]
     inside = torch.jit(backward_inside(second))
     for _ in range(2):
-        compare([g.numpy() for g in seeded(inside, *tensors(arrays))], numeric)
+        found.append([g.numpy() for g in seeded(inside, *tensors(arrays))])
+    for grads in found:
+        exact = [sum((g * d).sum() for g, d in zip(grads, way)) for way in directions]
+        np.testing.assert_allclose(exact, numeric, rtol=1e-5, atol=1e-6)
+
+
+def direction(arrays, seed):
+    """A step of every float array."""
+    rng = np.random.default_rng(seed)
+    return [rng.uniform(-1, 1, a.shape) for a in arrays if a.dtype.kind == "f"]
+
+
+def along(loss, arrays, steps):
+    """The central difference of `loss` along one direction."""
+    ends = []
+    for sign in (STEP, -STEP):
+        left = iter(steps)
+        moved = [a + sign * next(left) if a.dtype.kind == "f" else a for a in arrays]
+        ends.append(float(seeded(loss, *tensors(moved))))
+    return (ends[0] - ends[1]) / (2 * STEP)

@@ -11,8 +11,8 @@ the profile hook costs a factor of two to four, while recording only.
 
 from __future__ import annotations
 
+import os
 import sys
-import sysconfig
 import types
 from typing import Any, Callable, Optional, Tuple
 
@@ -20,8 +20,7 @@ from .where import is_library
 
 __all__ = ["Listener", "is_foreign"]
 
-_PATHS = sysconfig.get_paths()
-_STANDARD = (_PATHS["stdlib"], _PATHS["platstdlib"], "<frozen", "<__array_function__")
+_STANDARD = (os.path.dirname(os.__file__), "<frozen", "<__array_function__")
 _PURE_MODULES = frozenset(
     "builtins math cmath operator _operator functools _functools itertools "
     "collections _collections _collections_abc abc _abc enum re _sre copy "

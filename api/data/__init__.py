@@ -1,7 +1,7 @@
 """Data that comes with the package: the UCI optical digits."""
 from __future__ import annotations
 
-from importlib.resources import files
+import os.path
 
 import numpy as np
 
@@ -19,8 +19,8 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     >>> images.shape, str(images.dtype), labels[:5].tolist()
     ((1797, 64), 'float32', [0, 1, 2, 3, 4])
     """
-    with files(__package__).joinpath("digits.npz").open("rb") as file:
-        stored = np.load(file, allow_pickle=False)
+    path = os.path.join(os.path.dirname(__file__), "digits.npz")
+    with np.load(path, allow_pickle=False) as stored:
         images, labels = stored["images"], stored["labels"]
     # Each stored pixel counts the ink in a 4x4 block of the scan: 0..16.
     scaled = images.reshape(len(images), 64).astype(np.float32) / np.float32(16)

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ...tracer.pins import MISSING, Pins
 from ...tracer.pytree import rebuild
 from ...tracer.record import state
 from ...tracer.sizes import Dim
 from ...tracer.storage import Storage, memory_steps, resized, tracked, view_array
-from ...tracer.watch import MISSING, Pins, epoch
+from ...tracer.watch import epoch
 from ...tracer.where import generated
 from ..engine import executable
 from ..tensor import Tensor

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import threading
 import types
 import warnings
 from typing import Any, Callable, Optional
 
+from ...tracer.mutation import may_mutate
+from ...tracer.pins import Pins
 from ...tracer.pytree import flatten
 from ...tracer.record import state
-from ...tracer.watch import Pins, epoch, may_mutate
+from ...tracer.watch import epoch
 from ..tensor import Tensor
 from .entry import FORK, MISS, Entry
 from .lowered import Lowered, lower
@@ -24,7 +25,6 @@ from .unpack import kinds_of
 
 __all__ = ["Jitted", "jit"]
 
-_log = logging.getLogger("tracefuse.jit")
 _RECENT = 4  # signatures tried before the table is asked
 _KEPT = 1024  # shapes kept; the oldest is forgotten, and recorded again if it returns
 _MANY = 8  # recordings of one way after which we say that it never settles
@@ -125,8 +125,8 @@ class Jitted:
         _check_pure(recording, before)
         pins = self._pins(recording, leaves)
         if pins.arrays:
-            raise NotKept(f"it reads {pins.arrays[0]}, whose numbers nobody watches")
-        if may_mutate(recording.listener.codes):
+            raise NotKept(f"it can read {pins.arrays[0]}, which nobody can watch")
+        if may_mutate(recording.listener.codes, pins.containers):
             self._check_settled(pins, held)
         path = self._path(recording, leaves)
         entry.add(path, pins)

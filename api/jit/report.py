@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
+from ...tracer.later import Later
 from .unpack import Kind
 
 __all__ = ["Report"]
 
-_log = logging.getLogger("tracefuse.jit")
+logging = Later("logging")
+
+
+def _log() -> Any:
+    return logging.getLogger("tracefuse.jit")
 
 
 class Report:
@@ -24,14 +28,14 @@ class Report:
     def kept(self, path: Any) -> None:
         """A recording became a path."""
         self.recordings += 1
-        _log.info("%s: recorded, %d guards", self.name, len(path.guards))
+        _log().info("%s: recorded, %d guards", self.name, len(path.guards))
 
     def not_kept(self, why: str) -> None:
         """A recording was used once and could not be kept."""
         self.recordings += 1
         self.failures += 1
         self.reasons[why] = self.reasons.get(why, 0) + 1
-        _log.info("%s: recorded, not kept: %s", self.name, why)
+        _log().info("%s: recorded, not kept: %s", self.name, why)
 
     def text(self, entries: list) -> str:
         """All of it in words."""

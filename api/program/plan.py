@@ -73,6 +73,8 @@ def portable(spec: Any) -> Any:
     if spec.kind in PLAIN_KINDS.values():
         return Spec(spec.kind, spec.keys, below)
     fields = spec.keys or getattr(spec.kind, "_fields", ())
+    if not fields and issubclass(spec.kind, tuple):  # a Size
+        return Spec(tuple, None, below)
     return Spec(named(spec.kind.__name__, tuple(fields)), None, below)
 
 

@@ -6,8 +6,7 @@ import re
 from typing import Any, Iterable, Iterator, Sequence
 
 from ...tracer.errors import TraceError
-from ...tracer.graph import Graph, Value, node, placeholder
-from ...tracer.simplify import simplify
+from ...tracer.graph import Graph, Value, node
 from ...tracer.sizes import Dim, parse_size
 from ...tracer.types import DType
 from ..generator import default_generator
@@ -49,35 +48,26 @@ class State:
 
 
 class Way(Path):
-    """A path whose graph still says where gradients stop.
+    """A path whose graph can be differentiated as the function could.
 
-    Whoever differentiates a program needs that. Leaves are dropped: which tensors are
-    variables is for the caller to decide.
+    So it says where gradients stop, and nothing is simplified: a rule keeps numbers,
+    not derivatives at ties. Leaves are dropped: which tensors are variables is for the
+    caller to decide.
     """
 
     def _program(self) -> Graph:
         whole = self._recording.program
         values = (*whole.outputs, *(v for v, _ in self._rec.guards))
-        known = {v.id: _variable(v) for v in whole.inputs}
+        known = {v.id: v for v in whole.inputs}
         for v in Graph(self.name, whole.inputs, values).nodes():
             if v.id not in known:
                 known[v.id] = _without_leaves(v, known)
-        inputs, outputs = ([known[v.id] for v in vs] for vs in (whole.inputs, values))
-        return simplify(Graph(self.name, inputs, outputs), final=False)
-
-
-def _variable(v: Value) -> Value:
-    """An input that a caller may differentiate by."""
-    new = placeholder(v.attrs["name"], v.shape, v.dtype)
-    new.live = v.dtype.is_floating_point
-    return new
+        return Graph(self.name, whole.inputs, [known[v.id] for v in values])
 
 
 def _without_leaves(v: Value, known: dict[int, Value]) -> Value:
     args = tuple(known[a.id] for a in v.args)
     if v.op == "leaf":
-        return args[0]
-    if v.op == "stop_gradient" and args[0].op == "stop_gradient":
         return args[0]
     new = node(v.op, args, v.attrs, v.shape, v.dtype)
     new.line = v.line

@@ -189,19 +189,21 @@ class _Compiled(Jitted):
 
     def _shapes(self, args: tuple, kwargs: dict) -> dict:
         leaves, _ = flatten((args, kwargs))
-        found = {}
+        found: dict = {}
+        known: dict[str, int] = {}
         for x, kind in zip(leaves, self._program.signature.leaves):
             if isinstance(x, Tensor) and isinstance(kind, Kind):
-                found[id(x)] = (x, _symbols(kind.shape, x._array.shape))
+                found[id(x)] = (x, _symbols(kind.shape, x._array.shape, known))
         return found
 
 
-def _symbols(shape: tuple, sizes: tuple) -> tuple:
-    """The sizes of an argument, with the program's own symbols where it has some."""
+def _symbols(shape: tuple, sizes: tuple, known: dict[str, int]) -> tuple:
+    """The sizes of an argument, as the program's symbols where they agree with them."""
     if len(shape) != len(sizes):
         return sizes
-    plain = [isinstance(n, Dim) and n.text.isidentifier() for n in shape]
-    return tuple(n.bind(k) if p else k for n, k, p in zip(shape, sizes, plain))
+    pairs = list(zip(shape, sizes))
+    fits = [isinstance(n, Dim) and known.setdefault(n.text, k) == k for n, k in pairs]
+    return tuple(n.bind(k) if fit else k for (n, k), fit in zip(pairs, fits))
 
 
 class _Branch:

@@ -38,6 +38,7 @@ from tracefuse.api.products import *
 from tracefuse.api.random import *
 from tracefuse.api.reductions import *
 from tracefuse.api.repeating import *
+from tracefuse.api.saving import *
 from tracefuse.api.scans import *
 from tracefuse.api.scattering import *
 from tracefuse.api.searching import *
@@ -55,6 +56,7 @@ from tracefuse.api.gradmode import (
     no_grad,
     set_grad_enabled,
 )
+from tracefuse.api.nn.functional.activation import celu, prelu, selu, threshold
 from tracefuse.api.version import __version__ as __version__
 from tracefuse.tracer.errors import *
 from tracefuse.tracer.sizes import Dim as Dim

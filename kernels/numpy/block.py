@@ -15,6 +15,8 @@ from ...tracer.types import DType
 __all__ = ["REFERENCE", "Array", "Block", "Line", "Ref"]
 
 REFERENCE = re.compile(r"@(\d+)")
+# A name that is neither an attribute nor called: a symbolic size, known in a call only.
+SYMBOL = re.compile(r"(?<![.\w])[A-Za-z_]\w*(?![\w(])")
 
 
 class Array:
@@ -93,6 +95,8 @@ class Block:
         """
         ref = self.find(text)
         if ref is None or ref.name or ref.array.name or not ref.array.static:
+            return None
+        if SYMBOL.search(recipe):
             return None
         ref.array.viewed = True
         return self.refer(Ref(ref.array, recipe.format(ref.recipe or "{}")))

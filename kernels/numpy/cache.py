@@ -7,13 +7,16 @@ A folder that cannot be written costs nothing but the files.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
+import threading
 from pathlib import Path
 from typing import Optional
 
+from ...tracer.later import Later
+
 __all__ = ["cache_dir", "keep"]
+
+hashlib = Later("hashlib")
 
 
 def cache_dir() -> Path:
@@ -39,11 +42,10 @@ def keep(name: str, text: str) -> Optional[str]:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        draft.write_text(text, encoding="utf-8")
         os.replace(draft, path)
     except BaseException:
-        os.unlink(draft)
+        draft.unlink(missing_ok=True)
         raise

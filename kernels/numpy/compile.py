@@ -23,6 +23,7 @@ from .cache import keep
 from .names import namespace
 from .program import Program
 from .source import generate
+from .stored import nbytes
 
 __all__ = ["Executable", "KernelRecord", "compile"]
 
@@ -58,6 +59,7 @@ class Executable:
 
 
 _known: dict[Hashable, Executable] = {}
+MOST = 4096  # executables that are remembered
 _lock = threading.Lock()
 
 
@@ -89,6 +91,8 @@ def compile(
         with _lock:
             found = _known.get(mark)
             if found is None:
+                while len(_known) >= MOST:
+                    del _known[next(iter(_known))]
                 found = _known[mark] = build(graph, donated)
     return found
 
@@ -111,10 +115,12 @@ def load(name: str, source: str, path: Optional[str]) -> Callable[..., tuple]:
 
 
 def records(p: Program) -> tuple:
-    """One record for each region."""
+    """One record for each region; a region without a function is called by its op."""
     made = []
-    for k, region in enumerate(p.plan.regions):
+    for region in p.plan.regions:
+        first = region.nodes[0]
         ops = tuple(v.op for v in region.nodes)
         line = next((v.line for v in region.nodes if v.line), None)
-        made.append(KernelRecord(f"{p.graph_name}_{k}", ops, line, 0))
+        moved = sum(nbytes(v) for v in (*region.inputs, *region.outputs))
+        made.append(KernelRecord(p.called.get(first.id, first.op), ops, line, moved))
     return tuple(made)

@@ -15,7 +15,8 @@ import numpy as np
 
 __all__ = ["fresh", "forget"]
 
-# Smaller arrays are cheap to allocate; more memory than this is not held back.
+# Smaller arrays are cheap to allocate; more memory than this is not held back, the
+# last array aside.
 LARGE, MOST = 1 << 20, 1 << 28
 
 
@@ -58,8 +59,7 @@ def _new(nbytes: int) -> Memory:
     while _kept and held > MOST:
         held -= _kept.pop(0).nbytes
     memory = Memory(nbytes, np.uint8)
-    if held <= MOST:
-        _kept.append(memory)
+    _kept.append(memory)
     return memory
 
 

@@ -48,7 +48,7 @@ class _Loop:
         self.results: dict[str, frozenset] = {}
         self.totals = 0
         if isinstance(self.tiling.block, str):
-            self.frame.top.append(f"block = {self.tiling.block}")
+            self.frame.sizes.append(f"block = {self.tiling.block}")
             self.tiling.block = "block"
 
     # -- what is read
@@ -278,6 +278,7 @@ class _Loop:
     def symbols(self, finished: Finished) -> list[str]:
         """Symbolic sizes that the kernel mentions."""
         texts = [size_text(n) for n in (*self.tiling.sizes, self.tiling.block)]
-        texts += [*finished.allocs, *self.frame.top, *(m for _, m in self.frame.held)]
+        texts += [*finished.allocs, *self.frame.sizes, *self.frame.top]
+        texts += [made for _, made in self.frame.held]
         words = set(re.findall(r"[A-Za-z_]\w*", " ".join(texts)))
         return [name for name in self.p.symbols if name in words]

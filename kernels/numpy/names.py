@@ -42,6 +42,8 @@ def _wrapped(module: str, names: list[str]) -> list[str]:
 
 def namespace() -> dict:
     """All of these names and what they stand for."""
-    known = {name: getattr(np, name) for name in _NUMPY}
-    known.update({name: getattr(runtime, name) for name in _OURS | _TYPES})
-    return known
+    return _STAND_FOR.copy()
+
+
+_STAND_FOR = {name: getattr(np, name) for name in _NUMPY}
+_STAND_FOR.update((name, getattr(runtime, name)) for name in _OURS | _TYPES)

@@ -116,7 +116,7 @@ def _gather(p: Program, v: Value) -> None:
 
 
 def _scatter(p: Program, v: Value) -> None:
-    x, index, u = (p.array(a) for a in v.args)
+    x, index, u = p.operand(v.args[0]), p.array(v.args[1]), p.array(v.args[2])
     out = p.target(v)
     p.write(f"copyto({out}, {x})", elementwise=True)
     p.write(
@@ -131,7 +131,7 @@ def _update_slice(p: Program, v: Value) -> None:
     x, u = v.args
     axis, start, step = (v.attrs[name] for name in ("axis", "start", "step"))
     place = slice_text(axis, start, u.shape[axis], step)
-    source, update, out = p.array(x), p.array(u), p.target(v)
+    source, update, out = p.operand(x), p.operand(u), p.target(v)
     p.write(f"copyto({out}, {source})", elementwise=True)
     p.write(f"copyto({out}[{place}], {update})")
 

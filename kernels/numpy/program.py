@@ -36,6 +36,7 @@ class Program:
         self.constants: dict[tuple, str] = {}
         self.tables: dict[str, str] = {}
         self.kernels: dict[str, Kernel] = {}
+        self.called: dict[int, str] = {}  # first node of a region -> its kernel
         self.graph_name = identifier(graph.name)
         self.loud = any(is_loud(v) for r in plan.regions for v in r.nodes)
         self.line: Optional[str] = None
@@ -71,7 +72,7 @@ class Program:
         if known is None:
             name = f"{self.graph_name}_{len(self.kernels)}"
             known = self.kernels[mark] = Kernel(name, params, text, scratch, region)
-        known.calls += 1
+        self.called[region.nodes[0].id] = known.name
         return known.name
 
     # -- results

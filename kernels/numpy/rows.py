@@ -49,6 +49,8 @@ def scatter_into(out: Array, index: Array, u: Array, batch: int, mode: str) -> N
     flat, rows = _merge_batch(out, index, batch)
     if mode == "set":
         flat[rows] = u
+    elif index.ndim == batch:  # one number in each batch: no two rows meet
+        flat[rows] = _MODES[mode](flat[rows], u)
     elif mode == "add" and rows.size >= MANY and flat.ndim > 1:
         _add_rows(flat, rows.reshape(-1), u.reshape((-1,) + flat.shape[1:]))
     else:

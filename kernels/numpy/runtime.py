@@ -34,11 +34,16 @@ globals().update(
 )
 
 Array: TypeAlias = np.ndarray
+BYTE = np.dtype(np.uint8)
+# Scratch up to this size stays with its kernel from call to call.
+KEPT = 1 << 24
 
 
 def arena(nbytes: int) -> Array:
-    """Raw memory that starts at a cache line."""
-    raw = np.empty(nbytes + 64, np.uint8)
+    """Raw memory that starts at a cache line. What is KEPT by its kernel is its own;
+    larger ones, made for each call, are taken from what others gave back."""
+    size = (nbytes + 64,)
+    raw = np.empty(size, np.uint8) if nbytes <= KEPT else fresh(size, BYTE)
     skip = -raw.ctypes.data % 64
     return raw[skip : skip + nbytes]
 

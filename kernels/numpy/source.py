@@ -13,6 +13,7 @@ from .memory import Finished, finish
 from .names import header
 from .opaque import EMITTERS
 from .program import Program
+from .runtime import KEPT
 from .spelling import (
     dtype_text,
     identifier,
@@ -80,15 +81,17 @@ def function(p: Program, names: list, finished: Finished, results: list) -> list
     params = [*names, *(p.donated[k] for k in p.donated)]
     body = sizes(p, names) + firm_inputs(p, names)
     views = [name for name, _ in finished.views]
+    kept = views and finished.size <= KEPT
     if views:
-        body += ["ws = pool.pop() if pool else new()", f"{unpacked(views)} = ws"]
+        taken = "pool.pop() if pool else new()" if kept else "new()"
+        body += [f"ws = {taken}", f"{unpacked(views)} = ws"]
     lines = finished.lines
     if p.loud:
         lines = ["token = floats.set(quiet)", "try:"]
         lines += ["    " + line for line in finished.lines or ["pass"]]
         lines += ["finally:", "    floats.reset(token)"]
     body += lines
-    if views:
+    if kept:
         body.append("pool.append(ws)")
     body.append(f"return ({''.join(f'{r}, ' for r in results).strip()})")
     head = f"def {p.graph_name}({', '.join(params)}):"
@@ -146,7 +149,10 @@ def workspace(new: str, pool: str, scratch: Finished) -> list[str]:
     """The function that makes scratch memory, and the list that keeps it."""
     lines = [f"def {new}():", f"    a = arena({scratch.size})"]
     lines += ["    return (", *(f"        {made}," for _, made in scratch.views)]
-    return [*lines, "    )", "", "", f"{pool} = []"]
+    lines.append("    )")
+    return (
+        lines if scratch.size > KEPT and new == "new" else [*lines, "", f"{pool} = []"]
+    )
 
 
 def kernel_lines(kernel: Kernel) -> list[list[str]]:

@@ -12,11 +12,10 @@ __all__ = ["dtype_text", "identifier", "number_text", "shape_text", "size_text"]
 __all__ += ["symbol", "unpacked"]
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-# Names that generated code uses; a size or an input called like one is renamed.
-_OURS = re.compile(
-    r"([a-z]|sd|wsd|out)\d+$|(pool|new)(_.*)?$"
-    r"|(ws|token|part|count|each|tiles|block|a|c|i|j|o|t)$"
-)
+# Names that generated code uses: a size or an input called like one is renamed. Sizes
+# are seen by kernels too, which have more of their own.
+_OURS = re.compile(r"([svrck]|sd|out)\d+$|(pool|new)(_.*)?$|(ws|token)$")
+_KERNELS = re.compile(r"([a-z]|wsd)\d+$|(part|count|each|tiles|block|c|i|j|o|t)$")
 _INFINITE = (float("inf"), -float("inf"))
 
 
@@ -35,7 +34,7 @@ def identifier(name: str) -> str:
 
 def symbol(name: str) -> str:
     """The name of a symbolic size in generated code."""
-    return f"size_{name}" if is_ours(name) else name
+    return f"size_{name}" if is_ours(name) or _KERNELS.match(name) else name
 
 
 def size_text(n: object) -> str:

@@ -38,7 +38,7 @@ class Kernel:
         self, name: str, params: list[str], text: str, scratch: Finished, region: Region
     ):
         self.name, self.params, self.text = name, params, text
-        self.scratch, self.region, self.calls = scratch, region, 0
+        self.scratch, self.region = scratch, region
 
 
 def nbytes(v: Value) -> int:

@@ -15,11 +15,12 @@ __all__ = ["Frame", "walk"]
 class Frame:
     """What stands around the statements of a tile.
 
-    `top` opens the kernel and `end` closes it; `ahead` opens each part, and `held`
-    are the tiles it makes for all of its tiles: (name, expression, whether a last,
-    shorter tile shortens it).
+    `sizes` and `top` open the kernel and `end` closes it; `ahead` opens each part, and
+    `held` are the tiles it makes for all of its tiles: (name, expression, whether a
+    last, shorter tile shortens it).
     """
 
+    sizes: list[str] = field(default_factory=list)
     top: list[str] = field(default_factory=list)
     ahead: list[str] = field(default_factory=list)
     held: list[tuple[str, str]] = field(default_factory=list)
@@ -40,7 +41,7 @@ def walk(t: Tiling, frame: Frame, tile: Finished) -> list[str]:
     part += indented([*position(t), *shortened(t, frame, tile), *tile.lines])
     if names:
         part.append("POOL.append(ws)")
-    body = [*counts(t, frame.totals), *frame.top, "", "def part(c):"]
+    body = [*frame.sizes, *counts(t, frame.totals), *frame.top, "", "def part(c):"]
     return [*body, *indented(part), "", "parallel(part, count)", *frame.end]
 
 

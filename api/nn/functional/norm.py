@@ -148,8 +148,21 @@ def batch_norm(
             raise RuntimeError("Expected running_mean and running_var in eval mode")
         away = x - _channels(running_mean, ndim)  # type: ignore[operator]
         var = _channels(running_var, ndim)  # type: ignore[assignment]
-    y = away / sqrt(var + eps)
-    return cast(_scaled(y, _channels(weight, ndim), _channels(bias, ndim)), input.dtype)
+    return cast(_by_channel(away, var, weight, bias, eps), input.dtype)
+
+
+def _by_channel(
+    away: Tensor,
+    var: Tensor,
+    weight: Optional[Tensor],
+    bias: Optional[Tensor],
+    eps: float,
+) -> Tensor:
+    """Scale and shift in one step: the small factor is made first."""
+    scale = 1 / sqrt(var + eps)
+    if weight is not None:
+        scale = scale * _channels(weight, away.ndim)  # type: ignore[operator]
+    return _scaled(away * scale, None, _channels(bias, away.ndim))
 
 
 def _count(x: Tensor, over: tuple) -> Any:
@@ -203,5 +216,4 @@ def instance_norm(
     away, mean, var = _centred(_wide(input), over)
     _move(running_mean, average(mean, (-ndim,), False), momentum)
     _move(running_var, average(var, (-ndim,), False), momentum, count)
-    y = away / sqrt(var + eps)
-    return cast(_scaled(y, _channels(weight, ndim), _channels(bias, ndim)), input.dtype)
+    return cast(_by_channel(away, var, weight, bias, eps), input.dtype)

@@ -11,6 +11,7 @@ from tracefuse.api.nn.modules.linear import *
 from tracefuse.api.nn.modules.loss import *
 from tracefuse.api.nn.modules.norm import *
 from tracefuse.api.nn.modules.pool import *
+from tracefuse.api.nn.modules.resize import *
 from tracefuse.api.nn.parameter import *
 from tracefuse.api.nn.parameters import *
 from tracefuse.nn import functional as functional

@@ -11,3 +11,4 @@ from tracefuse.api.nn.functional.loss import *
 from tracefuse.api.nn.functional.norm import *
 from tracefuse.api.nn.functional.padding import *
 from tracefuse.api.nn.functional.pool import *
+from tracefuse.api.nn.functional.resize import *

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterable, Iterator, Optional
 
+from ....tracer.later import Later
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, batch_of
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 __all__ = ["DataLoader"]
+
+futures = Later("concurrent.futures")
 
 
 class DataLoader:
@@ -146,7 +148,7 @@ class DataLoader:
         """Batches in order, a few of them fetched by threads before they are wanted."""
         numbers = itertools.count()
         begin = self.worker_init_fn or (lambda number: None)
-        with ThreadPoolExecutor(
+        with futures.ThreadPoolExecutor(
             self.num_workers, "DataLoader", lambda: begin(next(numbers))
         ) as pool:
             waiting: deque = deque()

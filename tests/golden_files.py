@@ -1,0 +1,86 @@
+"""Writes the golden files of a format version: `python tests/golden_files.py v1`.
+
+Every later version must load the files of every earlier one, so those that exist are
+never written again.
+"""
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import tracefuse as torch
+from tracefuse import nn
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+def state() -> dict:
+    """Everything that `save` keeps."""
+    weight = torch.arange(6.0).reshape(2, 3)
+    shared = torch.tensor([1, 2, 3])
+    return {
+        "weight": nn.Parameter(weight / 4),
+        "half": torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
+        "mask": torch.tensor([True, False]),
+        "nest": [shared, (shared, None, True, 7, 0.1, float("inf"), "é")],
+        "order": OrderedDict([("b", torch.uint8), ("a", weight.shape)]),
+        3: {"variable": torch.ones(2, dtype=torch.float64, requires_grad=True)},
+    }
+
+
+class Model(nn.Module):
+    """A layer, a buffer that is written, and a nested result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.arange(6.0).reshape(2, 3) / 4)
+            self.layer.bias.copy_(torch.tensor([0.5, -0.5]))
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x, scale):
+        self.calls.add_(1)
+        y = self.layer(x).relu() * scale
+        return {"y": y, "views": (y.T, y[0], x), "rows": x.shape[0]}
+
+
+def model():
+    """A program for any batch size."""
+    example = (torch.ones(2, 3), 2.0)
+    batch = {0: torch.Dim("batch", min=1, max=64)}
+    program = torch.jit.trace(Model(), example, dynamic_shapes={"x": batch})
+    program.tensors["calls"].zero_()
+    return program
+
+
+def choose(x, noise):
+    """Two ways, of which one draws."""
+    if x.sum() > 0:
+        x += 1
+        return x
+    return x - torch.rand(4) * noise
+
+
+def ways():
+    """A program with two paths."""
+    script = torch.jit.script(choose)
+    for example in (torch.ones(4), -torch.ones(4)):
+        script(example, 1.0)
+    return script
+
+
+def write(version: str) -> None:
+    """Make the files that do not exist yet."""
+    made = {"state": state(), "model": model(), "ways": ways()}
+    for name, thing in made.items():
+        path = FOLDER / f"{name}.{version}.tracefuse"
+        save = torch.save if name == "state" else torch.jit.save
+        if not path.exists():
+            save(thing, path)
+            print(path.name, path.stat().st_size)
+
+
+if __name__ == "__main__":
+    write(*sys.argv[1:])
