@@ -16,9 +16,8 @@ import samples_nn
 import samples_pointwise
 import samples_reduce
 import samples_shape
-from sampling import FLOATS, Maker, Sample, as_array, flatten, lookup, tensors
-
 import tracefuse as torch
+from sampling import FLOATS, Maker, Sample, as_array, flatten, lookup, tensors
 
 _MODULES = (samples_pointwise, samples_reduce, samples_shape, samples_make, samples_nn)
 _ROWS: list[Sample] = [row for module in _MODULES for row in module.SAMPLES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import tracefuse as torch
 from sampling import (
     ALL_FLOATS,
     FLOATS,
@@ -16,8 +17,6 @@ from sampling import (
     unit,
     whole,
 )
-
-import tracefuse as torch
 
 X, V = real(3, 4), real(4)
 ONE = ("float32",)
@@ -42,7 +41,8 @@ CREATION = [
     made("arange:real", 0.5, 3, 0.25, numpy=lambda: np.arange(0.5, 3, 0.25)),
     made("linspace", -1, 2, 7, numpy=lambda: np.linspace(-1, 2, 7)),
     made("logspace", -1, 2, 7, numpy=lambda: np.logspace(-1, 2, 7), rtol=1e-5),
-    made("tensor", [[1.0, 2.0], [3.0, 4.0]], numpy=lambda: np.array([[1.0, 2], [3, 4]])),
+    made("tensor", [[1.0, 2.0], [3.0, 4.0]],
+         numpy=lambda: np.array([[1.0, 2], [3, 4]])),
     made("as_tensor", [1, 2, 3], numpy=lambda: np.arange(1, 4)),
     made("scalar_tensor", 2.5, numpy=lambda: 2.5),
     made("empty", 2, 3, call=lambda *s: torch.empty(*s).zero_(), numpy=full(0)),
@@ -57,7 +57,8 @@ CREATION = [
     sample("Tensor.new_zeros", X, 2, 3, numpy=full(0)),
     sample("Tensor.new_ones", X, 2, 3, numpy=full(1)),
     sample("Tensor.new_full", X, (2, 3), 2.5, numpy=full(2.5)),
-    sample("Tensor.new_empty", X, call=lambda x: x.new_empty(2, 3).zero_(), numpy=full(0)),
+    sample("Tensor.new_empty", X, call=lambda x: x.new_empty(2, 3).zero_(),
+           numpy=full(0)),
     sample("Tensor.new_tensor", X, [1.0, 2.0], numpy=lambda x: np.array([1.0, 2.0])),
     sample("from_numpy", X, call=lambda x: torch.from_numpy(x.detach().numpy()) * 2,
            numpy=lambda x: x * 2),
@@ -75,7 +76,8 @@ CONVERSIONS = [
                order=int(name == "double"), exact=True, dtypes=(*ALL_FLOATS, "int64"))
         for name, kind in CASTS.items()
     ),
-    sample("Tensor.byte", positive(3), numpy=lambda x: x.astype("uint8"), dtypes=FLOATS),
+    sample("Tensor.byte", positive(3), numpy=lambda x: x.astype("uint8"),
+           dtypes=FLOATS),
     sample("Tensor.bfloat16", X, call=lambda x: x.bfloat16().float()),
     sample("Tensor.to", X, torch.float64, numpy=lambda x: x.astype("f8"), order=2),
     sample("Tensor.type", X, torch.float64, numpy=lambda x: x.astype("f8")),
@@ -83,7 +85,8 @@ CONVERSIONS = [
     sample("Tensor.pin_memory", X, numpy=np.copy, order=1),
     sample("Tensor.cpu", X, numpy=np.copy, order=1),
     sample("Tensor.item", real(), numpy=lambda x: 2 * x, call=lambda x: x.item() * 2),
-    sample("Tensor.tolist", X, numpy=lambda x: list(x[0]), call=lambda x: x[0].tolist()),
+    sample("Tensor.tolist", X, numpy=lambda x: list(x[0]),
+           call=lambda x: x[0].tolist()),
     sample("Tensor.__float__", real(), numpy=float, call=float),
     sample("Tensor.__int__", away(), numpy=int, call=int),
     sample("Tensor.__index__", given(2), call=lambda i: [10, 20, 30][i], dtypes=PLAIN,
@@ -109,7 +112,8 @@ CONVERSIONS = [
            call=lambda x: (_squared(x.detach().clone().requires_grad_()))),
     sample("Tensor.backward", X, call=lambda x: _squared(x.detach().requires_grad_()),
            numpy=lambda x: 2 * x),
-    sample("Tensor.detach_", X, call=lambda x: (x * 2).detach_(), numpy=lambda x: x * 2),
+    sample("Tensor.detach_", X, call=lambda x: (x * 2).detach_(),
+           numpy=lambda x: x * 2),
     sample("grad", X, call=lambda x: torch.grad(lambda y: (y**3).sum())(x), rtol=1e-5,
            numpy=lambda x: 3 * x * x),
     sample("value_and_grad", X, rtol=1e-5, numpy=lambda x: ((x**3).sum(), 3 * x * x),
@@ -143,7 +147,8 @@ RANDOM = [
                dtypes=FLOATS)
         for name, args in {
             "uniform": (-1.0, 2.0), "normal": (1.0, 2.0), "log_normal": (),
-            "exponential": (2.0,), "cauchy": (), "geometric": (0.3,), "bernoulli": (0.3,),
+            "exponential": (2.0,), "cauchy": (), "geometric": (0.3,),
+            "bernoulli": (0.3,),
             "random": (2, 9),
         }.items()
     ),
@@ -168,7 +173,8 @@ def _diagonal_filled(x):
 
 
 INPLACE = [
-    overwritten("copy_", lambda x, y: np.broadcast_to(y, x.shape), X, V, dtypes=NUMBERS),
+    overwritten("copy_", lambda x, y: np.broadcast_to(y, x.shape), X, V,
+                dtypes=NUMBERS),
     overwritten("fill_", lambda x: np.full_like(x, 3), X, 3, dtypes=NUMBERS),
     overwritten("zero_", np.zeros_like, X, dtypes=NUMBERS),
     overwritten("fill_diagonal_", _diagonal_filled, X, 5, dtypes=NUMBERS),
@@ -188,7 +194,8 @@ INPLACE = [
                numpy=lambda x, y, sign=sign: getattr(np.copy(x), f"__i{sign}__")(y))
         for sign in "add sub mul truediv floordiv mod".split()
     ),
-    sample("Tensor.__ipow__", positive(3, 4), 3, call=lambda x, p: _powered(x.clone(), p),
+    sample("Tensor.__ipow__", positive(3, 4), 3, call=lambda x,
+           p: _powered(x.clone(), p),
            numpy=lambda x: x**3, order=1, rtol=1e-5),
     *(
         sample(f"Tensor.__i{sign}__", whole(-9, 9, 3, 4), whole(0, 4, 4), dtypes=PLAIN,

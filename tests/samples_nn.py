@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from samples_pointwise import erf, sigmoid
+from samples_reduce import log_sum_exp, softmax
 from sampling import (
     ALL_FLOATS,
     FLOATS,
@@ -14,8 +16,6 @@ from sampling import (
     unit,
     whole,
 )
-from samples_pointwise import erf, sigmoid
-from samples_reduce import log_sum_exp, softmax
 
 X = real(3, 4)
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -79,7 +79,8 @@ ACTIVATIONS = [
     ),
     *(
         layer(f"{name}_", X, *args, numpy=f, order=1,
-              call=lambda x, *a, name=name: lookup(f"nn.functional.{name}_")(x.clone(), *a))
+              call=lambda x, *a,
+              name=name: lookup(f"nn.functional.{name}_")(x.clone(), *a))
         for name, args, f in _ACTIVATIONS
         if name in "relu celu elu selu leaky_relu hardtanh threshold".split()
     ),
@@ -92,7 +93,8 @@ ACTIVATIONS = [
     layer("cosine_similarity", X, real(3, 4), numpy=lambda x, y: _cosine(x, y)),
     layer("pairwise_distance", X, real(3, 4),
           numpy=lambda x, y: np.sqrt(((x - y + 1e-6) ** 2).sum(1))),
-    layer("one_hot", whole(0, 5, 6), 5, numpy=lambda i: np.eye(5, dtype=int)[i], order=0,
+    layer("one_hot", whole(0, 5, 6), 5, numpy=lambda i: np.eye(5, dtype=int)[i],
+          order=0,
           dtypes=("int64",)),
 ]
 
@@ -130,7 +132,8 @@ LOSSES = [
           numpy=lambda x, y: _bce(sigmoid(x), y)),
     layer("kl_div", X, unit(3, 4), reduction="sum",
           numpy=lambda x, y: (y * (np.log(y) - x)).sum()),
-    layer("poisson_nll_loss", X, unit(3, 4), numpy=lambda x, y: (np.exp(x) - y * x).mean()),
+    layer("poisson_nll_loss", X, unit(3, 4), numpy=lambda x,
+          y: (np.exp(x) - y * x).mean()),
     layer("gaussian_nll_loss", X, real(3, 4), positive(3, 4),
           numpy=lambda x, y, v: ((np.log(v) + (x - y) ** 2 / v) / 2).mean()),
     layer("soft_margin_loss", real(5), SIGNS, order=1,
@@ -217,7 +220,8 @@ LAYERS = [
           numpy=lambda x: x[:, :, :6].reshape(2, 3, 3, 2).max(-1)),
     layer("max_pool3d", real(1, 2, 2, 4, 2), 2, order=1,
           numpy=lambda x: x.reshape(1, 2, 1, 2, 2, 2, 1, 2).max((3, 5, 7))),
-    layer("avg_pool2d", IMAGES, 2, numpy=lambda x: _pool(x, np.mean), dtypes=ALL_FLOATS),
+    layer("avg_pool2d", IMAGES, 2, numpy=lambda x: _pool(x, np.mean),
+          dtypes=ALL_FLOATS),
     layer("avg_pool2d:padded", IMAGES, 3, 2, 1, count_include_pad=False),
     layer("avg_pool1d", LINE, 2,
           numpy=lambda x: x[:, :, :6].reshape(2, 3, 3, 2).mean(-1)),
@@ -230,7 +234,8 @@ LAYERS = [
     layer("adaptive_max_pool2d", IMAGES, 2, numpy=lambda x: _pool(x, np.max), order=1),
     layer("adaptive_max_pool1d", LINE, 3, order=1),
     layer("pad", IMAGES, (1, 2, 0, 1), value=0.5,
-          numpy=lambda x: np.pad(x, ((0, 0), (0, 0), (0, 1), (1, 2)), constant_values=0.5)),
+          numpy=lambda x: np.pad(x, ((0, 0), (0, 0), (0, 1), (1, 2)),
+          constant_values=0.5)),
     layer("pad:reflect", LINE, (2, 1), "reflect",
           numpy=lambda x: np.pad(x, ((0, 0), (0, 0), (2, 1)), "reflect")),
     layer("pad:replicate", LINE, (2, 1), "replicate",

@@ -6,6 +6,7 @@ import math
 import operator
 
 import numpy as np
+import tracefuse as torch
 from sampling import (
     ALL_FLOATS,
     FLOATS,
@@ -23,8 +24,6 @@ from sampling import (
     unit,
     whole,
 )
-
-import tracefuse as torch
 
 erf = np.vectorize(math.erf, otypes=[float])
 erfc = np.vectorize(math.erfc, otypes=[float])
@@ -92,7 +91,8 @@ UNARY = [
 
 COMPARISONS = "eq ne lt le gt ge"
 BINARY = [
-    *each("add sub mul", X, ROW, order=2, exact=True, dtypes=(*ALL_FLOATS, "int64", "int32")),
+    *each("add sub mul", X, ROW, order=2, exact=True,
+    dtypes=(*ALL_FLOATS, "int64", "int32")),
     *each("add mul", real(2, 1, 3), real(4, 1), exact=True, dtypes=NUMBERS),
     *each("div true_divide", X, away(4), order=2, **exact),
     *each("atan2", X, away(4), order=2, **exact),
@@ -101,7 +101,7 @@ BINARY = [
     *each("maximum minimum", special(2, 4), real(4), **exact),
     *each("fmax fmin", special(2, 4), real(4), **exact),
     *each(COMPARISONS, whole(0, 3, 3, 4), whole(0, 3, 4), exact=True, dtypes=PLAIN),
-    *each(COMPARISONS, special(2, 4), real(4), exact=True, dtypes=NUMBERS[:5]),
+    *each(COMPARISONS, special(2, 4), real(4), **exact),
     *each("logical_and logical_or logical_xor", special(3, 4), special(4), **exact),
     *each("bitwise_and bitwise_or bitwise_xor", whole(-9, 9, 3, 4), whole(-9, 9, 4),
           exact=True, dtypes=PLAIN),
@@ -118,7 +118,8 @@ BINARY = [
     sample("pow:square", X, 2, numpy=np.square, order=2, dtypes=ALL_FLOATS),
     sample("pow:cube", X, 3, numpy=lambda x: x**3, order=2),
     sample("pow:root", positive(3, 4), 0.5, numpy=np.sqrt, order=2, dtypes=ALL_FLOATS),
-    sample("pow:real", positive(3, 4), -1.7, numpy=lambda x: x**-1.7, order=2, rtol=4e-6),
+    sample("pow:real", positive(3, 4), -1.7, numpy=lambda x: x**-1.7, order=2,
+           rtol=4e-6),
     sample("pow:base", 2.5, X, numpy=lambda x: 2.5**x, order=2, rtol=4e-6),
     sample("add:alpha", X, ROW, alpha=2, numpy=lambda x, y: x + 2 * y, **smooth),
     sample("add:number", X, 1.5, numpy=lambda x: x + 1.5, **smooth),
@@ -152,13 +153,18 @@ OTHER = [
            numpy=lambda m, x: np.where(m, x, 0.5), dtypes=ALL_FLOATS),
     sample("Tensor.where", X, mask(3, 4), ROW, numpy=lambda x, m, y: np.where(m, x, y),
            order=2),
-    sample("masked_fill", X, mask(4), -1.0, numpy=lambda x, m: np.where(m, -1.0, x), **smooth),
+    sample("masked_fill", X, mask(4), -1.0, numpy=lambda x, m: np.where(m, -1.0, x),
+           **smooth),
     sample("isclose", X, X, 0.5, 0.1, numpy=lambda x, y: np.isclose(x, y, 0.5, 0.1)),
     sample("isclose:nan", special(8), special(8), equal_nan=True,
            numpy=lambda x, y: np.isclose(x, y, equal_nan=True)),
     sample("allclose", X, X, 0.5, 0.1, numpy=lambda x, y: np.allclose(x, y, 0.5, 0.1)),
     sample("equal", X, X, numpy=np.array_equal),
 ]
+
+
+def flipped(function):
+    return lambda y, x: function(x, y)
 
 
 def _numbers(x):
@@ -172,12 +178,13 @@ OPERATORS = [
         for name in "add sub mul".split()
     ),
     *(
-        sample(f"Tensor.__{name}__", X, away(4), numpy=getattr(operator, name), exact=True)
+        sample(f"Tensor.__{name}__", X, away(4), numpy=getattr(operator, name),
+               exact=True)
         for name in "truediv floordiv mod lt le gt ge eq ne".split()
     ),
     *(
         sample(f"Tensor.__r{name}__", away(4), X, exact=True,
-               numpy=lambda y, x, f=getattr(operator, name): f(x, y))
+               numpy=flipped(getattr(operator, name)))
         for name in "add sub mul truediv floordiv mod".split()
     ),
     *(
@@ -192,15 +199,17 @@ OPERATORS = [
     ),
     *(
         sample(f"Tensor.__r{name}__", whole(0, 4, 4), whole(-9, 9, 3, 4), exact=True,
-               numpy=lambda y, x, f=function: f(x, y), dtypes=PLAIN)
+               numpy=flipped(function), dtypes=PLAIN)
         for name, function in {
             "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
             "lshift": np.left_shift, "rshift": np.right_shift,
         }.items()
     ),
-    sample("Tensor.__pow__", positive(3, 4), real(4), numpy=np.power, order=2, exact=True),
+    sample("Tensor.__pow__", positive(3, 4), real(4), numpy=np.power, order=2,
+           exact=True),
     sample("Tensor.__rpow__", real(3, 4), 1.5, numpy=lambda x: 1.5**x, order=2),
-    sample("Tensor.__neg__", X, numpy=np.negative, order=2, exact=True, dtypes=ALL_FLOATS),
+    sample("Tensor.__neg__", X, numpy=np.negative, order=2, exact=True,
+           dtypes=ALL_FLOATS),
     sample("Tensor.__invert__", mask(3, 4), numpy=np.invert, dtypes=PLAIN, exact=True),
     sample("Tensor.__add__:numbers", away(3, 4), call=_numbers, numpy=_numbers, order=2,
            dtypes=FLOATS, rtol=1e-5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import tracefuse as torch
 from sampling import (
     ALL_FLOATS,
     FLOATS,
@@ -18,8 +19,6 @@ from sampling import (
     unit,
     whole,
 )
-
-import tracefuse as torch
 
 X, CUBE = real(3, 4), real(2, 3, 4)
 ACCUMULATED = {"dtypes": ALL_FLOATS, "rtol": 4e-6}
@@ -72,14 +71,17 @@ REDUCTIONS = [
     sample("aminmax", X, dim=1, numpy=lambda x: (x.min(1), x.max(1)), order=2),
     sample("max", X, numpy=np.max, order=2, exact=True, dtypes=NUMBERS),
     sample("min", X, numpy=np.min, order=2, exact=True, dtypes=NUMBERS),
-    sample("max:dim", X, 1, numpy=lambda x: (x.max(1), x.argmax(1)), order=2, exact=True),
-    sample("min:dim", X, 0, numpy=lambda x: (x.min(0), x.argmin(0)), order=2, exact=True),
+    sample("max:dim", X, 1, numpy=lambda x: (x.max(1), x.argmax(1)), order=2,
+           exact=True),
+    sample("min:dim", X, 0, numpy=lambda x: (x.min(0), x.argmin(0)), order=2,
+           exact=True),
     sample("max:two", X, real(4), numpy=np.maximum, order=1),
     sample("argmax", X, 1, numpy=lambda x: x.argmax(1), dtypes=NUMBERS),
     sample("argmin", X, 0, True, numpy=lambda x: x.argmin(0)[None], dtypes=NUMBERS),
     sample("argmax:all", special(3, 4), numpy=np.argmax),
     sample("softmax", X, 1, numpy=lambda x: softmax(x, 1), order=2, **ACCUMULATED),
-    sample("softmax:first", X, dim=0, numpy=lambda x: softmax(x, 0), order=2, rtol=4e-6),
+    sample("softmax:first", X, dim=0, numpy=lambda x: softmax(x, 0), order=2,
+           rtol=4e-6),
     sample("log_softmax", X, 1, order=2, **ACCUMULATED,
            numpy=lambda x: x - log_sum_exp(x, 1, True)),
 ]
@@ -102,7 +104,8 @@ NORMS = [
 
 SCANS = [
     sample("cumsum", CUBE, 1, numpy=lambda x: x.cumsum(1), order=2, **ACCUMULATED),
-    sample("cumsum:int", whole(-9, 9, 3, 4), 1, numpy=lambda x: x.cumsum(1), dtypes=PLAIN),
+    sample("cumsum:int", whole(-9, 9, 3, 4), 1, numpy=lambda x: x.cumsum(1),
+           dtypes=PLAIN),
     sample("cumprod", X, 1, numpy=lambda x: x.cumprod(1), order=2, rtol=4e-6),
     sample("cummax", X, 1, order=1, dtypes=ALL_FLOATS,
            numpy=lambda x: (np.maximum.accumulate(x, 1), _where_top(x, 1))),
@@ -147,9 +150,11 @@ SORTED = [
     sample("kthvalue", X, 2, numpy=_kth(2, 1), order=1),
     sample("median", real(3, 5), numpy=np.median, order=1),
     sample("median:dim", real(3, 5), 1, numpy=_kth(3, 1), order=1),
-    sample("nanmedian", special(3, 9), 1, call=lambda x, d: torch.nanmedian(x, d).values,
+    sample("nanmedian", special(3, 9), 1, call=lambda x,
+           d: torch.nanmedian(x, d).values,
            numpy=lambda x: _nan_median(x)),
-    sample("quantile", X, 0.3, 1, numpy=lambda x: np.quantile(x, 0.3, 1), order=1, rtol=4e-6),
+    sample("quantile", X, 0.3, 1, numpy=lambda x: np.quantile(x, 0.3, 1), order=1,
+           rtol=4e-6),
     sample("quantile:many", X, given([0.1, 0.5]), 0, rtol=4e-6,
            numpy=lambda x, q: np.quantile(x, q, 0)),
     sample("unique", whole(0, 4, 9), numpy=np.unique, dtypes=PLAIN),
@@ -188,7 +193,8 @@ dots = {"order": 2, "rtol": 1e-5, "dtypes": ALL_FLOATS}
 
 
 def product(name, numpy, *args, dtypes=FLOATS, **options):
-    return sample(name, *args, numpy=numpy, order=2, rtol=1e-5, dtypes=dtypes, **options)
+    return sample(name, *args, numpy=numpy, order=2, rtol=1e-5, dtypes=dtypes,
+    **options)
 
 
 PRODUCTS = [
@@ -216,7 +222,8 @@ PRODUCTS = [
             call=lambda a: torch.einsum("bii->bi", a)),
     product("einsum:dots", lambda a, b: np.einsum("...i,i->...", a, b), A, V,
             call=lambda a, b: torch.einsum("...i,i->...", a, b)),
-    product("addmm", lambda c, a, b: 0.5 * c + 2 * a @ b, real(5), X, W, beta=0.5, alpha=2),
+    product("addmm", lambda c, a, b: 0.5 * c + 2 * a @ b, real(5), X, W, beta=0.5,
+            alpha=2),
     product("addmm:whole", lambda c, a, b: c + a @ b, real(3, 5), X, W),
     product("addmv", lambda c, a, b: c + a @ b, real(3), X, V),
     product("addr", lambda c, a, b: c + np.outer(a, b), X, real(3), V),
@@ -225,7 +232,8 @@ PRODUCTS = [
     product("linalg.vecdot", lambda a, b: (a * b).sum(-1), X, V),
     product("trace", np.trace, real(3, 4)),
     product("linalg.diagonal", lambda x: np.diagonal(x, 1, 1, 2), A, offset=1),
-    product("cartesian_prod", lambda a, b: np.stack([np.repeat(a, 2), np.tile(b, 3)], 1),
+    product("cartesian_prod", lambda a,
+            b: np.stack([np.repeat(a, 2), np.tile(b, 3)], 1),
             real(3), real(2)),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import tracefuse as torch
 from sampling import (
     ALL_FLOATS,
     FLOATS,
@@ -16,8 +17,6 @@ from sampling import (
     special,
     whole,
 )
-
-import tracefuse as torch
 
 X, CUBE, V = real(3, 4), real(2, 3, 4), real(4)
 SQUARE = real(2, 3, 3)
@@ -149,17 +148,21 @@ INDEXING = [
          call=lambda x, i: x[i]),
     move("Tensor.__getitem__:mask", lambda x, m: x[m], X, mask(3, 4),
          call=lambda x, m: x[m]),
-    move("Tensor.__getitem__:rows", lambda x, m: x[m], X, mask(3), call=lambda x, m: x[m]),
+    move("Tensor.__getitem__:rows", lambda x, m: x[m], X, mask(3), call=lambda x,
+         m: x[m]),
     assign(1, V), assign((slice(None), 2), real(3)), assign((0, 0), real()),
-    assign(([0, 2], [1, 3]), real(2)), assign((slice(0, 3, 2), slice(1, None)), real(2, 3)),
-    move("Tensor.__setitem__:views", _write_numpy, X, real(2, 2), call=_write_through_views,
+    assign(([0, 2], [1, 3]), real(2)),
+           assign((slice(0, 3, 2), slice(1, None)), real(2, 3)),
+    move("Tensor.__setitem__:views", _write_numpy, X, real(2, 2),
+         call=_write_through_views,
          dtypes=ALL_FLOATS),
     move("select", lambda x: x[:, 2], X, 1, 2),
     move("narrow", lambda x: x[:, 1:3], X, 1, 1, 2),
     move("index_select", lambda x, i: x[:, i], X, 1, whole(0, 4, 6)),
     move("masked_select", lambda x, m: x[m], X, mask(3, 4)),
     move("take", lambda x, i: x.ravel()[i], X, whole(0, 12, 2, 3)),
-    move("take_along_dim", lambda x, i: np.take_along_axis(x, i, 1), X, whole(0, 4, 3, 2), 1),
+    move("take_along_dim", lambda x, i: np.take_along_axis(x, i, 1), X,
+         whole(0, 4, 3, 2), 1),
     move("gather", lambda x, i: np.take_along_axis(x, i, 0), X, 0, whole(0, 3, 2, 4)),
     move("index_put", lambda x, i, v: _put(x, (i,), v), X, shuffled(3), X,
          call=lambda x, i, v: torch.index_put(x, (i,), v)),
@@ -189,11 +192,13 @@ summed = {"order": 1, "rtol": 4e-6, "dtypes": FLOATS}
 SCATTERS = [
     move("scatter", lambda x, i, u: _put(x, (i, np.arange(4)[None]), u), X, 0,
          given([[0, 1, 2, 0], [1, 2, 0, 1]]), real(2, 4)),
-    move("scatter:value", lambda x, i: _scattered(lambda a, b: b)(x, i, 2.0), X, 0, ROWS, 2.0),
+    move("scatter:value", lambda x, i: _scattered(lambda a, b: b)(x, i, 2.0), X, 0,
+         ROWS, 2.0),
     sample("scatter_add", X, 0, ROWS, real(5, 4), **summed,
            numpy=_scattered(lambda a, b: a + b)),
     *(
-        sample(f"scatter_reduce:{how}", X, 0, ROWS, real(5, 4), how, numpy=_scattered(f),
+        sample(f"scatter_reduce:{how}", X, 0, ROWS, real(5, 4), how,
+               numpy=_scattered(f),
                **summed)
         for how, f in {
             "sum": lambda a, b: a + b, "prod": lambda a, b: a * b,
@@ -203,9 +208,12 @@ SCATTERS = [
     sample("scatter_reduce:mean", X, 0, ROWS, real(5, 4), "mean", **summed),
     sample("index_add", X, 1, whole(0, 4, 6), real(3, 6), **summed,
            numpy=lambda x, i, u: _put(x, (slice(None), i), u, True)),
-    move("index_copy", lambda x, i, u: _put(x, (slice(None), i), u), X, 1, shuffled(4), X),
-    move("index_fill", lambda x, i: _put(x, (slice(None), i), 5.0), X, 1, given([0, 2]), 5.0),
-    move("masked_scatter", lambda x, m, u: _put(x, m, u.ravel()[: m.sum()]), X, mask(3, 4),
+    move("index_copy", lambda x, i, u: _put(x, (slice(None), i), u), X, 1, shuffled(4),
+         X),
+    move("index_fill", lambda x, i: _put(x, (slice(None), i), 5.0), X, 1, given([0, 2]),
+         5.0),
+    move("masked_scatter", lambda x, m, u: _put(x, m, u.ravel()[: m.sum()]), X,
+         mask(3, 4),
          real(12)),
 ]
 

@@ -8,7 +8,6 @@ from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 import ml_dtypes
 import numpy as np
-
 import tracefuse as torch
 
 FLOATS = ("float32", "float64")
@@ -97,7 +96,8 @@ def away(*shape: int) -> Maker:
 def special(*shape: int) -> Maker:
     """Infinities, NaN, both zeros and plain numbers."""
     some = [0.0, -0.0, 1.0, -1.5, math.inf, -math.inf, math.nan, 3.0]
-    return Maker(lambda rng: rng.permutation(np.resize(some, shape).ravel()).reshape(shape))
+    return Maker(lambda rng: rng.permutation(np.resize(some,
+    shape).ravel()).reshape(shape))
 
 
 def whole(low: int, high: int, *shape: int) -> Maker:

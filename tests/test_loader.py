@@ -1,4 +1,5 @@
 """Datasets, samplers and the loader."""
+
 from __future__ import annotations
 
 import collections
@@ -155,7 +156,8 @@ def test_options_that_exclude_each_other():
 
 def test_samplers():
     assert listed(DataLoader(list(range(4)), 2, sampler=[3, 1])) == [[3, 1]]
-    assert listed(DataLoader(list(range(4)), batch_sampler=[[3], [0, 1]])) == [[3], [0, 1]]
+    batches = [[3], [0, 1]]
+    assert listed(DataLoader(list(range(4)), batch_sampler=batches)) == batches
     few = list(RandomSampler(range(5), num_samples=7, generator=seeded()))
     assert sorted(few[:5]) == list(range(5)) and len(few) == 7
     drawn = list(RandomSampler(range(3), replacement=True, num_samples=50))

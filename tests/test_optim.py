@@ -1,4 +1,5 @@
 """Optimizers: groups, state, saving, closures, and what a recording sees of them."""
+
 from __future__ import annotations
 
 import copy

@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 
 import pytest
+import tracefuse as torch
 from samples import NOT_TRACED, SAMPLES
 from sampling import lookup, tensors
 from tracefuse.tracer.ops import OPS
-
-import tracefuse as torch
 
 STATE = "sets or reads the state of the process"
 SCOPE = "a switch of recording or of gradients, not a function of tensors"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import tracefuse as torch
 from samples import SAMPLES, each
 from sampling import flatten, tensors
-
-import tracefuse as torch
 
 STEP = 1e-5
 FIRST = [s for s in SAMPLES if s.order]

@@ -6,13 +6,12 @@ import io
 
 import numpy as np
 import pytest
+import tracefuse as torch
 from samples import BRANCHING, NOT_TRACED, SAMPLES, each
 from sampling import assert_close, assert_same, tensors
 from tracefuse.tracer.interpret import interpret
 from tracefuse.tracer.structure import same
 from tracefuse.tracer.text import parse_graph, print_graph
-
-import tracefuse as torch
 
 TRACED = [s for s in SAMPLES if s.name not in NOT_TRACED]
 

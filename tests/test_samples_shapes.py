@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import tracefuse as torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sampling import FLOATS, HALVES, assert_close, assert_same, numpy_type, tensors, wide
-
-import tracefuse as torch
+from sampling import (
+    FLOATS,
+    HALVES,
+    assert_close,
+    assert_same,
+    numpy_type,
+    tensors,
+    wide,
+)
 
 few = settings(max_examples=60, deadline=None)
 SIZES = st.integers(0, 4)
@@ -117,7 +124,8 @@ def test_empty_sums_and_products(shape, dtype, seed):
 
 
 @few
-@given(st.sampled_from(sorted(PROGRAMS)), pairs(), st.sampled_from(FLOATS + HALVES), SEEDS)
+@given(st.sampled_from(sorted(PROGRAMS)), pairs(), st.sampled_from(FLOATS + HALVES),
+SEEDS)
 def test_programs(name, shapes, dtype, seed):
     shapes = [s or (1,) for s in shapes]
     both(PROGRAMS[name], *(numbers(seed + i, s, dtype) for i, s in enumerate(shapes)))

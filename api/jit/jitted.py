@@ -155,7 +155,9 @@ class Jitted:
         if any(p.hold() for p in held):
             return
         self._suspects = [*self._suspects[-7:], pins]
-        raise NotKept("it may change Python state: one more call has to show it does not")
+        raise NotKept(
+            "it may change Python state: one more call has to show it does not"
+        )
 
     def _warn_if_never(self, why: str) -> None:
         if self._report.failures == _MANY and not self._recent:

@@ -12,6 +12,7 @@ import enum
 from typing import Any, NamedTuple, Optional
 
 from ...tracer.graph import Graph
+from ...tracer.overlay import Slot
 from ...tracer.pytree import flatten
 from ...tracer.simplify import simplify
 from ...tracer.sizes import Dim
@@ -66,9 +67,12 @@ class Path:
         self._leaves = {id(t): i for i, t in enumerate(leaves) if isinstance(t, Tensor)}
         self._others = {id(x) for x in leaves if not isinstance(x, Tensor)}
         self._rec, self._recording = rec, recording
-        found = {**_refilled(rec), **rec.slots}
-        self._held = {id(now): key for key, (_, now) in found.items()}
-        self.slots = {key: (slot, _kind(now)) for key, (slot, now) in found.items()}
+        found = [
+            (self._slot(slot), now)
+            for slot, now in {**_refilled(rec), **rec.slots}.values()
+        ]
+        self._held = {id(now): _key(slot) for slot, now in found}
+        self.slots = {_key(slot): (slot, _kind(now)) for slot, now in found}
         self.inputs = [(i.kind, self._owner(i), i.key) for i in rec.inputs]
         self.guards = [outcome for _, outcome in rec.guards]
         self.lines = [v.line for v, _ in rec.guards]
@@ -81,11 +85,14 @@ class Path:
         result, self.result_spec = flatten(recording.result)
         self.result = [self._ref(leaf) for leaf in result]
         self.assigns = [
-            (slot, self._ref(slot.get())) for slot, _ in rec.written.values()
+            (self._slot(slot), self._ref(slot.get()))
+            for slot, _ in rec.written.values()
         ]
         self.draws = [(g, blocks) for g, (_, blocks) in rec.generators.items()]
         self.border = recording.border
-        self.owners = [self.source(t) for t in self.border.owners] if self.border else []
+        self.owners = (
+            [self.source(t) for t in self.border.owners] if self.border else []
+        )
         self.sizes = rec.sizes
         self.layouts = [(self.source(t), _layout(t)) for t in rec.layouts.values()]
         self.tensors = [t for s in rec.shadows.values() for t in (s.owner,)]
@@ -101,6 +108,11 @@ class Path:
 
     def _owner(self, i: Any) -> Any:
         return self.source(i.owner) if i.kind in ("tensor", "root") else i.owner
+
+    def _slot(self, slot: Slot) -> Slot:
+        """The slot; where an argument owns it, of whichever is given at that place."""
+        place = self._leaves.get(id(slot.owner))
+        return slot if place is None else slot._replace(owner=Source("arg", place))
 
     def source(self, t: Tensor) -> Source:
         """Where `t` will be found at the next call."""
@@ -163,6 +175,11 @@ def _refilled(rec: Any) -> dict:
         for key, (slot, before) in rec.written.items()
         if isinstance(before, Tensor) and before._storage in rec.shadows
     }
+
+
+def _key(slot: Slot) -> tuple:
+    owner = slot.owner
+    return (owner if isinstance(owner, Source) else id(owner), slot.key)
 
 
 def _kind(value: Any) -> Optional[Kind]:

@@ -39,7 +39,9 @@ class Report:
 
     def text(self, entries: list) -> str:
         """All of it in words."""
-        lines = [f"{self.name}: {self.recordings} recordings, {len(entries)} signatures"]
+        lines = [
+            f"{self.name}: {self.recordings} recordings, {len(entries)} signatures"
+        ]
         for why, count in self.reasons.items():
             lines.append(f"  not kept ({count}x): {why}")
         for entry in entries:
@@ -52,7 +54,9 @@ def _entry_lines(entry: Any) -> list[str]:
     lines = [f"  signature ({', '.join(kinds)})"]
     for path in entry.tree.paths:
         nodes = len(path.program.nodes()) - len(path.program.inputs)
-        lines.append(f"    path: {nodes} operations, {len(path.writes)} tensors written")
+        lines.append(
+            f"    path: {nodes} operations, {len(path.writes)} tensors written"
+        )
         for outcome, line in zip(path.guards, path.lines):
             lines.append(f"      guard at {line}: {outcome}")
         for text, outcome in path.sizes:

@@ -27,7 +27,9 @@ def symbolic_shapes(
     for name, marks in dynamic.items():
         if name not in bound:
             known = ", ".join(bound)
-            raise ValueError(f"dynamic_shapes names {name!r}; the arguments are {known}")
+            raise ValueError(
+                f"dynamic_shapes names {name!r}; the arguments are {known}"
+            )
         for t, dims in _pairs(name, bound[name], marks):
             found[id(t)] = (t, _shape(name, t, dims))
     return found

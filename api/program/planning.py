@@ -178,7 +178,8 @@ def _unset(path: Path, slot: Any, kind: Any, state: State) -> Place:
 def _slot_owner(path: Path, slot: Any, state: State) -> Place:
     if slot.item or slot.key != "_grad":
         raise TraceError(f"a program cannot assign to {slot.key!r} of {slot.owner!r}")
-    return _place(path.source(slot.owner), state)
+    owner = slot.owner
+    return _place(owner if isinstance(owner, Source) else path.source(owner), state)
 
 
 def _size(text: str, outcome: Any) -> tuple:

@@ -5,6 +5,8 @@
 What is public is what stands here; each line names where it lives.
 """
 
+import typing as _typing
+
 from tracefuse.api.alike import *
 from tracefuse.api.arithmetic import *
 from tracefuse.api.attributes import *
@@ -60,12 +62,19 @@ from tracefuse.api.nn.functional.activation import celu, prelu, selu, threshold
 from tracefuse.api.version import __version__ as __version__
 from tracefuse.tracer.errors import *
 from tracefuse.tracer.sizes import Dim as Dim
-from tracefuse import autograd as autograd
-from tracefuse import cuda as cuda
 from tracefuse.jit import _face as jit  # a module to import, a function to call
-from tracefuse import data as data
-from tracefuse import func as func
-from tracefuse import linalg as linalg
-from tracefuse import nn as nn
-from tracefuse import optim as optim
-from tracefuse import utils as utils
+from tracefuse.tracer.later import submodules as _submodules
+
+# Imported when first used: much of what `import tracefuse` would cost.
+__getattr__, __dir__ = _submodules(
+    __name__, "autograd cuda data func linalg nn optim utils"
+)
+if _typing.TYPE_CHECKING:
+    from tracefuse import autograd as autograd
+    from tracefuse import cuda as cuda
+    from tracefuse import data as data
+    from tracefuse import func as func
+    from tracefuse import linalg as linalg
+    from tracefuse import nn as nn
+    from tracefuse import optim as optim
+    from tracefuse import utils as utils

@@ -105,11 +105,14 @@ class Space:
     # -- what a tile weighs
 
     def width(self) -> int:
-        """Bytes that one element takes in all arrays alive at once, at the most."""
-        nodes = self.region.nodes
+        """Bytes that one element takes in all arrays alive at once, at the most.
+
+        Rows and columns weigh nothing beside whole tiles.
+        """
+        nodes, places = self.region.nodes, self.region.places
         last = {s.id: i for i, v in enumerate(nodes) for s in self.sources(v)}
-        size = {v.id: v.dtype.itemsize for v in nodes}
-        size.update((r.source.id, r.source.dtype.itemsize) for r in self.reads)
+        size = {r.source.id: self.weight(r.source, r.where) for r in self.reads}
+        size.update((v.id, self.weight(v, places[v.id])) for v in nodes)
         outside = {r.source.id for r in self.reads}
         fixed = sum(size[k] for k in outside | self.outputs)
         live = most = 0
@@ -118,7 +121,11 @@ class Space:
             live -= sum(size[k] for k in dying & self.own - self.outputs)
             live += size[v.id] if v.id not in self.outputs and v.id in last else 0
             most = max(most, live)
-        return fixed + most
+        return max(1, fixed + most)
+
+    def weight(self, v: Value, place: tuple) -> int:
+        whole = len(axes_in(place)) == len(self.region.shape)
+        return v.dtype.itemsize if whole else 0
 
     def sources(self, v: Value) -> list[Value]:
         return [self.p.plan.views[a.id].source for a in v.args]
