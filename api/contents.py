@@ -22,7 +22,7 @@ __all__ = ["contents", "store", "check_location"]
 
 _CONVERT = (
     "tracefuse reads no pickles, since they can run code. Where PyTorch is installed, "
-    "convert it with safetensors.torch.save_file(model.state_dict(), path) and load that"
+    "convert it with safetensors.torch.save_file(model.state_dict(), path); load that"
 )
 _FOREIGN = {
     b"PK\x03\x04": f"a zip archive, as PyTorch writes them around a pickle: {_CONVERT}",

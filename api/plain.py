@@ -211,7 +211,8 @@ def _dtype(body: Any, where: str, other: Any, depth: int) -> DType:
 
 def _word(body: Any, known: dict, where: str) -> str:
     if type(body) is not str or body not in known:
-        raise FormatError(f"{where} is {show(body)}, expected one of {', '.join(known)}")
+        words = ", ".join(known)
+        raise FormatError(f"{where} is {show(body)}, expected one of {words}")
     return body
 
 

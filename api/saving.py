@@ -14,6 +14,7 @@ import numpy as np
 from ..tracer.errors import FormatError
 from . import container
 from .contents import check_location, contents, store
+from .nn.parameter import UninitializedParameter
 from .plain import decode, dumps, encode, loads, show, spell
 from .stored import kind_of, revive, twin
 from .tensor import Tensor, fresh
@@ -106,6 +107,8 @@ class _Writer:
         if not isinstance(x, Tensor):
             kind = type(x).__name__
             raise TypeError(f"cannot save {spell(path)}, a {kind}: {_remedy(x)}")
+        if isinstance(x, UninitializedParameter):
+            raise TypeError(f"cannot save {spell(path)}: it has no numbers yet")
         name, twins = self._place(x, path)
         if not any(x is t for t in twins):
             twins.append(x)
@@ -175,7 +178,7 @@ class _Reader:
         """What nothing refers to does not belong there."""
         unused = self.bases.keys() - {name for name, _ in self._made}
         if unused:
-            raise FormatError(f"tensor {show(min(unused))} is in no place of the structure")
+            raise FormatError(f"the structure does not use tensor {show(min(unused))}")
 
 
 def _parts(tag: str, body: Any, where: str) -> tuple[str, Any, int]:

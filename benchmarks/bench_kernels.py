@@ -1,6 +1,6 @@
 """Generated NumPy code beside plain NumPy, and beside what else is installed.
 
-    pytest benchmarks/bench_kernels.py --benchmark-group-by=group
+    pytest benchmarks --benchmark-group-by=group --benchmark-columns=min,median
 
 Each group computes one thing in several ways; `tracefuse` is the generated code.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from tracefuse.kernels.numpy.compile import compile
 from tracefuse.tracer import algebra as al
 from tracefuse.tracer.graph import Graph, constant, make, placeholder
@@ -81,7 +80,7 @@ GELU = {
 
 @pytest.mark.benchmark(group="gelu, 1e7 float32")
 @pytest.mark.parametrize("way", GELU)
-def bench_gelu(benchmark, way):
+def test_gelu(benchmark, way):
     x, run = normal(LARGE), GELU[way]()
     got = benchmark(run, x)
     got = np.asarray(got[0] if isinstance(got, tuple) else got)
@@ -133,7 +132,7 @@ CHAIN = {
 
 @pytest.mark.benchmark(group="20 operations on 10 numbers")
 @pytest.mark.parametrize("way", CHAIN)
-def bench_chain(benchmark, way):
+def test_chain(benchmark, way):
     benchmark(CHAIN[way](), normal(10))
 
 
@@ -172,7 +171,7 @@ SOFTMAX = {
 
 @pytest.mark.benchmark(group="softmax, 4096 x 1024")
 @pytest.mark.parametrize("way", SOFTMAX)
-def bench_softmax(benchmark, way):
+def test_softmax(benchmark, way):
     benchmark(SOFTMAX[way](), normal(4096, 1024))
 
 
@@ -211,7 +210,7 @@ LAYER_NORM = {
 
 @pytest.mark.benchmark(group="layer norm, 4096 x 1024")
 @pytest.mark.parametrize("way", LAYER_NORM)
-def bench_layer_norm(benchmark, way):
+def test_layer_norm(benchmark, way):
     benchmark(LAYER_NORM[way](), normal(4096, 1024), normal(1024), normal(1024))
 
 
@@ -280,7 +279,7 @@ MLP = {"tracefuse": mlp_graph, "numpy by hand": mlp_numpy}
 
 @pytest.mark.benchmark(group="a step of an MLP, 784-256-10, batch 256")
 @pytest.mark.parametrize("way", MLP)
-def bench_mlp(benchmark, way):
+def test_mlp(benchmark, way):
     sizes = (HIDDEN, WIDE), (HIDDEN,), (OUT, HIDDEN), (OUT,)
     params = [normal(*s) * 0.05 for s in sizes]
     x, t = normal(BATCH, WIDE), RNG.integers(0, OUT, BATCH)
@@ -291,7 +290,7 @@ def bench_mlp(benchmark, way):
 
 
 @pytest.mark.benchmark(group="compiling 3,000 operations")
-def bench_compile(benchmark):
+def test_compile(benchmark):
     x = placeholder("x", (10,), float32)
     y = x
     for k in range(1500):

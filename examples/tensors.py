@@ -35,6 +35,8 @@ def looking():
     print(x.shape, x.dtype, x.device)
     assert x.shape == x.size() == (2, 2) and len(x) == x.size(0) == 2
     assert x.dtype is torch.float32 and str(x.device) == "cpu"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    assert x.to(device).device.type == device.type
 
     for shape in [(2, 3, 4), (3, 2, 4), (4, 3, 2)]:
         assert len(torch.arange(24).reshape(shape)) == shape[0]  # the first axis

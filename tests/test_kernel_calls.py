@@ -245,3 +245,26 @@ def test_memory_of_large_results_is_taken_again_once_nobody_holds_it():
     assert where in {run(ones)[0].ctypes.data for _ in range(2)}
     held = [run(ones)[0] for _ in range(3)]
     assert_apart(held, [])
+    assert all(map(fresh.owns, held)) and not fresh.owns(held[0][1:])
+    assert held[0][1:][2:].base is held[0]
+
+
+def test_nothing_in_a_graph_becomes_code():
+    x = placeholder("x\n); import os #", (3, 4), ty.float32)
+    y = al.exp(x)
+    y.line = 'evil@3.py:1"""\nraise SystemExit\n#'
+    name = 'f"""\nraise SystemExit\n"""'
+    check(Graph(name, [x], [y * 2.0, y.sum((-1,))]))
+
+
+@pytest.mark.parametrize("value", ("0, __import__('os')", "None", ("0",)))
+def test_an_attribute_of_the_wrong_kind_is_refused(value):
+    x, index = placeholder("x", (3, 4), ty.float32), placeholder("i", (3,), ty.int64)
+    y = make("argsort", (x,), axis=-1, descending=False)
+    y.attrs["axis"] = value
+    with pytest.raises(TypeError, match="axis is made of numbers"):
+        compile(Graph("f", [x], [y]))
+    z = make("scatter", (x, index, x), batch=0, mode="add")
+    z.attrs["mode"] = value
+    with pytest.raises(ValueError, match="mode is one of set, add"):
+        compile(Graph("f", [x, index], [z]))

@@ -160,6 +160,41 @@ def test_layers_on_sizes_that_do_not_fit():
             mistake()
 
 
+SIZED = {
+    "linear": lambda x: nn.functional.linear(x, tracefuse.ones(3, 4)),
+    "layer_norm": lambda x: F.layer_norm(x, (4,)),
+    "group_norm": lambda x: F.group_norm(x, 2),
+    "batch_norm": lambda x: F.batch_norm(x, None, None, training=True),
+    "dropout": lambda x: F.dropout(x, 0.5),
+    "cross_entropy": lambda x: F.cross_entropy(x, (x[:, 0] > 0).long()),
+    "attention": lambda x: F.scaled_dot_product_attention(x, x, x),
+    "embedding": lambda x: F.embedding((x > 0).long(), tracefuse.ones(2, 3)),
+    "pad": lambda x: F.pad(x, (1, 2)),
+    "conv1d": lambda x: F.conv1d(x[:, None], tracefuse.ones(2, 1, 3), padding=1),
+    "conv_transpose1d": lambda x: F.conv_transpose1d(
+        x[:, None], tracefuse.ones(1, 2, 2), stride=2
+    ),
+    "max_pool1d": lambda x: F.max_pool1d(x[:, None], 2),
+    "avg_pool1d": lambda x: F.avg_pool1d(x[:, None], 2, padding=1),
+    "adaptive_avg_pool1d": lambda x: F.adaptive_avg_pool1d(x[:, None], 2),
+}
+
+
+@pytest.mark.parametrize("name", SIZED)
+def test_one_recording_serves_every_batch_size(name):
+    def f(x):
+        return SIZED[name](x)
+
+    fast = tracefuse.jit(f, dynamic_shapes={"x": {0: tracefuse.Dim("batch")}})
+    for n in (4, 6, 3):
+        x = rnd(n, 4)
+        tracefuse.manual_seed(0)
+        wanted = f(x).numpy()
+        tracefuse.manual_seed(0)
+        close(fast(x), wanted)
+    assert fast.cache_info()["recordings"] == 1
+
+
 # -- looking up
 
 

@@ -68,6 +68,23 @@ def test_a_schedule_costs_no_recording():
     assert fast.cache_info()["recordings"] == before
 
 
+def test_a_schedule_inside_the_function_goes_on():
+    p = tracefuse.ones(1, requires_grad=True)
+    optimizer = optim.SGD([p], lr=1.0)
+    schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+
+    @tracefuse.jit
+    def step():
+        optimizer.zero_grad()
+        p.sum().backward()
+        optimizer.step()
+        schedule.step()
+        return p * 1
+
+    found = [step().item() for _ in range(5)]
+    assert found == [0, -0.5, -0.75, -0.875, -0.9375]
+
+
 def test_other_options_are_seen():
     p = tracefuse.ones(1, requires_grad=True)
     optimizer = optim.SGD([p], lr=0.0, momentum=0.0)
@@ -96,8 +113,9 @@ def test_groups():
     (a + b).sum().backward()
     optimizer.step()
     assert a.item() == pytest.approx(0.9) and b.item() == 0
+    grad = a.grad
     optimizer.zero_grad(set_to_none=False)
-    assert a.grad.item() == 0
+    assert a.grad is grad and grad.item() == 0
     named = optim.SGD([("a", a), ("b", b)])
     assert named.param_groups[0]["param_names"] == ["a", "b"]
 

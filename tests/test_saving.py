@@ -1,4 +1,4 @@
-"""`save` and `load`: what goes in comes out, and what cannot is refused by its place."""
+"""`save` and `load`: what goes in comes out; what cannot is refused by its place."""
 from __future__ import annotations
 
 import io
@@ -48,7 +48,8 @@ def same(a, b) -> bool:
 
 NUMBERS = st.integers(-(2**70), 2**70) | st.floats() | st.booleans()
 PLAIN = st.none() | NUMBERS | st.text(max_size=8) | st.sampled_from([*DTYPES.values()])
-KEYS = st.text(max_size=6) | st.integers(-9, 99) | st.floats(allow_nan=False) | st.none()
+NAMES = st.text(max_size=6)
+KEYS = NAMES | st.integers(-9, 99) | st.floats(allow_nan=False) | st.none()
 DTYPE = st.sampled_from([d for d in KNOWN.values() if d != ml_dtypes.bfloat16])
 SHAPES = st.lists(st.integers(0, 3), max_size=3)
 
@@ -145,7 +146,8 @@ def test_a_checkpoint_continues_training_where_it_was(tmp_path):
 
     model, optimizer = setting()
     train(model, optimizer, 3)
-    checkpoint = {"epoch": 3, "model": model.state_dict(), "optim": optimizer.state_dict()}
+    states = {"model": model.state_dict(), "optim": optimizer.state_dict()}
+    checkpoint = {"epoch": 3, **states}
     torch.save(checkpoint, tmp_path / "checkpoint")
     train(model, optimizer, 2)
     resumed, other = setting()

@@ -7,13 +7,13 @@ So `2*b + 1 > 0` holds whatever `b` is, and needs no guess and no guard.
 from __future__ import annotations
 
 import math
-from typing import Callable, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional
 
 __all__ = ["decided"]
 
 
 def decided(
-    gap: Mapping[tuple, int], least: Mapping[str, int], test: Callable[[float], bool]
+    gap: Mapping[tuple, int], least: Mapping[str, int], test: Callable[[Any], bool]
 ) -> Optional[bool]:
     """The outcome of a monotone test of a size, None where it depends.
 
@@ -30,7 +30,9 @@ def decided(
     return None
 
 
-def _edge(gap: Mapping[tuple, int], least: Mapping[str, int], sign: int) -> Optional[int]:
+def _edge(
+    gap: Mapping[tuple, int], least: Mapping[str, int], sign: int
+) -> Optional[int]:
     """The value at the smallest symbols, if from there it only goes up (or down)."""
     total = 0
     for symbols, count in gap.items():

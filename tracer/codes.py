@@ -12,6 +12,7 @@ the profile hook costs a factor of two to four, while recording only.
 from __future__ import annotations
 
 import os
+import gc
 import sys
 import types
 from typing import Any, Callable, Optional, Tuple
@@ -75,7 +76,7 @@ class Listener:
     def __init__(self) -> None:
         self.codes: set[types.CodeType] = set()
         self.opaque: Optional[str] = None
-        self._on = False
+        self._on = self._collects = False
         self._switch: Callable[[bool], None] = lambda on: None
         self._release: Callable[[], None] = lambda: None
 
@@ -91,6 +92,12 @@ class Listener:
         self._release()
 
     def _hear(self, on: bool) -> None:
+        # A collection would run other people's code in the middle of the user's.
+        if on:
+            self._collects = gc.isenabled()
+            gc.disable()
+        elif self._collects:
+            gc.enable()
         self._switch(on)
         self._on = on
 

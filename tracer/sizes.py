@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import math
 import threading
+from keyword import iskeyword
 from typing import Callable, Optional, Union
 
 from .bounds import decided
@@ -42,7 +43,7 @@ class Dim:
     __slots__ = ("terms", "hint", "text", "min", "max")
 
     def __init__(self, name: str, *, min: int = 0, max: Optional[int] = None):
-        if not isinstance(name, str) or not name.isidentifier():
+        if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
             raise ValueError(f"a Dim is named by a Python identifier, not {name!r}")
         self.terms: dict = {(name,): 1}
         self.hint: Optional[int] = None
@@ -59,7 +60,6 @@ class Dim:
         return new
 
     # A division that does not come out becomes an atom, written as Python does.
-
     def __add__(self, other: Int) -> Int:
         return _combine(self, other, 1)
 

@@ -8,7 +8,7 @@ from typing import Any
 from ...tracer.overlay import Slot
 from ...tracer.pins import MISSING, Pins
 from .path import Path, Source
-from .unpack import Writer, check_tensor
+from .unpack import Writer, check_tensor, sized
 
 __all__ = ["Checks"]
 
@@ -91,7 +91,7 @@ class Checks:
                 else:
                     self.w.miss(f"{array}.strides != {strides!r}")
             for text, outcome in path.sizes:
-                self.w.miss(f"({text}) != {outcome!r}")
+                self.w.miss(f"({sized(text)}) != {outcome!r}")
 
 
 def _place(w: Writer, container: Any, key: Any, value: Any) -> str:

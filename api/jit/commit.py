@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...kernels.numpy.fresh import owns
 from ...tracer.graph import Value
 from ..tensor import Tensor, fresh
 
@@ -37,7 +38,7 @@ def exchange(t: Tensor, new: np.ndarray, root: bool, value: Any = None) -> np.nd
     storage.version += 1
     if isinstance(value, Value):
         storage.value = value
-    if old is storage.array and old.base is None and _holders(old) <= _ALONE:
+    if old is storage.array and owns(old) and _holders(old) <= _ALONE:
         t._array = storage.array = new
         return old
     np.copyto(storage.array if root else old, new)

@@ -24,7 +24,7 @@ from .commit import exchange, hold, release
 from .path import Path
 from .results import Results, literal
 from .tree import End, Fork, Tree
-from .unpack import unpack
+from .unpack import sized, unpack
 
 __all__ = ["Entry", "MISS", "FORK"]
 
@@ -182,7 +182,7 @@ class _Generator(Results):
             place = f"[{slot.key!r}]" if slot.item else f".{slot.key}"
             w.line(f"{owner}{place} = {value}")
         for generator, blocks in path.draws:
-            w.line(f"{w.bind('generator', generator)}.advance({blocks})")
+            w.line(f"{w.bind('generator', generator)}.advance({sized(blocks)})")
         w.depth -= 1
         w.line("finally:")
         w.line("    release(mask_)")

@@ -10,7 +10,7 @@ from ...tracer.storage import memory_steps, resized, view_array
 from ..tensor import Tensor
 from .checks import Checks
 from .path import Path, Ref
-from .unpack import Writer
+from .unpack import Writer, sized
 
 __all__ = ["Results", "literal"]
 
@@ -53,7 +53,7 @@ class Results(Checks):
         w, bound = self.w, self.w.bind("steps", steps)
         if not any(_symbolic(a) for _, attrs in steps for a in attrs.values()):
             return bound
-        known = ", ".join(f"{name!r}: {name}" for name in sorted(w.symbols))
+        known = ", ".join(f"{name!r}: {sized(name)}" for name in sorted(w.symbols))
         return f"{w.bind('resized', resized)}({bound}, {{{known}}})"
 
     def made(self, ref: Ref, tensors: dict[int, str]) -> str:
@@ -66,7 +66,7 @@ class Results(Checks):
             steps = self._steps(ref.steps)
             return f"{self.w.bind('look', _look)}({self.at(ref.of)}, {steps})"
         if isinstance(ref.of, Dim):
-            return f"({ref.of})"
+            return f"({sized(ref.of)})"
         return self.w.literal(ref.of)
 
 

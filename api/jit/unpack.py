@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Any, NamedTuple, Optional
 
 from ...tracer.sizes import Dim
 from ...tracer.storage import tracked
 from ..tensor import Tensor
 
-__all__ = ["Kind", "Writer", "kinds_of", "unpack", "check_tensor"]
+__all__ = ["Kind", "Writer", "kinds_of", "unpack", "check_tensor", "sized"]
 
 
 class Kind(NamedTuple):
@@ -172,8 +173,13 @@ def _check_shape(w: Writer, name: str, shape: tuple) -> None:
         at = f"{name}.shape[{i}]"
         if isinstance(n, Dim) and n.text.isidentifier() and n.text not in w.symbols:
             w.symbols.add(n.text)
-            w.line(f"{n.text} = {at}")
-            w.miss(f"{n.text} < {n.min}") if n.min else None
-            w.miss(f"{n.text} > {n.max}") if n.max is not None else None
+            w.line(f"{sized(n)} = {at}")
+            w.miss(f"{sized(n)} < {n.min}") if n.min else None
+            w.miss(f"{sized(n)} > {n.max}") if n.max is not None else None
         else:
-            w.miss(f"{at} != {n}")
+            w.miss(f"{at} != {sized(n)}")
+
+
+def sized(n: object) -> str:
+    """The expression for a size; symbols have names that nothing else has."""
+    return re.sub(r"[^\W\d]\w*", r"size_\g<0>", str(n))

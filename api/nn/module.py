@@ -235,8 +235,8 @@ class Module(Watched, Hooks, Members, Moving, State):
         for p in self.parameters():
             if set_to_none:
                 p.grad = None  # type: ignore[attr-defined]
-            elif p.grad is not None:  # type: ignore[attr-defined]
-                p.grad = p.grad.detach().zero_()  # type: ignore[attr-defined]
+            elif (grad := p.grad) is not None:  # type: ignore[attr-defined]
+                grad.detach_().zero_()
 
     def apply(self, fn: Callable[["Module"], Any]) -> "Module":
         """Call `fn` on every module below, then on this one."""

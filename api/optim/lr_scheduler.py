@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import Any, Callable, Iterable, Optional, Sequence, Union
 
+from ...tracer.record import state
 from ..tensor import Tensor
 from .optimizer import Optimizer
 
@@ -17,6 +18,13 @@ def check_optimizer(optimizer: Any) -> None:
     """TypeError for anything but an optimizer."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+
+
+def not_replayed() -> None:
+    """A schedule is Python state: a program that moves or asks one is not kept."""
+    rec = state.recorder
+    if rec is not None:
+        rec.volatile = "a learning rate schedule is used inside the function"
 
 
 def set_rate(group: dict, lr: Any) -> None:
@@ -55,10 +63,12 @@ class LRScheduler:
 
     def get_last_lr(self) -> list:
         """The rates that the last step set."""
+        not_replayed()
         return self._last_lr
 
     def step(self, epoch: Optional[int] = None) -> None:
         """Go to the next epoch, or (anew from the first one) to a given one."""
+        not_replayed()
         self._step_count += 1
         if epoch is None:
             self._go_to(self.last_epoch + 1)

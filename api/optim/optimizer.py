@@ -144,9 +144,8 @@ class Optimizer(Watched, Saving):
             for p in group["params"]:
                 if set_to_none:
                     p.grad = None
-                elif p.grad is not None:
-                    with no_grad():
-                        p.grad = p.grad.detach().zero_()
+                elif (grad := p.grad) is not None:
+                    grad.detach_().zero_()
 
     def step(self, closure: Optional[Callable[[], Any]] = None) -> Any:
         """Change every parameter that has a gradient.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .lr_scheduler import LRScheduler, check_optimizer, set_rate
+from .lr_scheduler import LRScheduler, check_optimizer, not_replayed, set_rate
 from .optimizer import Optimizer
 
 __all__ = ["ReduceLROnPlateau"]
@@ -53,6 +53,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: Any, epoch: Any = None) -> None:  # type: ignore[override]
         """Look at the metric of an epoch (a number or a 0-d tensor)."""
+        not_replayed()
         current = float(metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(current):

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from typing import Any, Optional, Sequence
 
-from .lr_scheduler import LRScheduler, check_optimizer, set_rate
+from .lr_scheduler import LRScheduler, check_optimizer, not_replayed, set_rate
 from .optimizer import Optimizer
 
 __all__ = ["ConstantLR", "LinearLR", "PolynomialLR", "OneCycleLR"]
@@ -234,6 +234,7 @@ class SequentialLR(LRScheduler):
 
     def step(self, epoch: Optional[int] = None) -> None:
         """Go to the next epoch."""
+        not_replayed()
         self.last_epoch += 1
         at = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[at]

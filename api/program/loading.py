@@ -124,7 +124,7 @@ def _arguments(tree: Field, leaves: Field, symbols: dict) -> tuple[list, Any]:
     if not all(type(key) is str for key in spec.below[1].keys):
         tree.wrong("named arguments with strings as names")
     kinds: list = []
-    for i, leaf in enumerate(leaves.items(count)):
+    for leaf in leaves.items(count):
         kinds.append(_argument(leaf, kinds, symbols))
     return kinds, spec
 

@@ -89,7 +89,8 @@ def named(name: str, fields: tuple) -> type:
     key = (name, fields)
     if key not in _made:
         try:
-            _made[key] = collections.namedtuple(name, fields)  # type: ignore[misc]
+            made = collections.namedtuple(name, fields)  # type: ignore[misc]
         except ValueError as error:
             raise TraceError(f"{name}{fields}: {error}") from None
+        _made.setdefault(key, made)
     return _made[key]

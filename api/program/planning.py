@@ -1,4 +1,4 @@
-"""From a recorded path to a plan: what it refers to is named, what has no name refused."""
+"""From a recorded path to a plan: what it refers to is named, or refused."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _place(source: Source, state: State) -> Place:
         return Place("arg", source.at)
     if source.kind == "pin":
         return Place("state", state.name(source.at))
-    raise TraceError("a program cannot read a gradient that an earlier call left behind")
+    raise TraceError("a program cannot read a gradient that an earlier call left")
 
 
 def _written(source: Source, root: bool, state: State) -> Place:

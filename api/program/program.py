@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Optional
+from typing import Any
 
 from ...tracer.errors import GuardError, ShapeError
 from ...tracer.graph import Graph, Value, make
@@ -16,7 +16,7 @@ from ..device import check_device
 from ..engine import executable
 from ..generator import default_generator
 from ..jit.jitted import Jitted
-from ..jit.tree import End, Fork, Tree
+from ..jit.tree import Fork, Tree
 from ..jit.unpack import Kind
 from ..scalars import item
 from ..tensor import Tensor, view, wrap, write
@@ -129,7 +129,8 @@ class Program:
 
     def _check_sizes(self, sizes: dict[str, Int]) -> None:
         for left, sign, right, outcome in {s for p in self.plans for s in p.sizes}:
-            if _SIGNS[sign](substitute(left, sizes), substitute(right, sizes)) != outcome:
+            a, b = substitute(left, sizes), substitute(right, sizes)
+            if _SIGNS[sign](a, b) != outcome:
                 given = ", ".join(f"{n} = {hint(size)}" for n, size in sizes.items())
                 raise GuardError(
                     f"{self.name}: with {given} it would go a way that was never "
@@ -219,7 +220,8 @@ class _Finish:
     """Writes what a path writes and hands out what it returns."""
 
     def __init__(self, program: Program, plan: Plan, leaves: list, splice: Splice):
-        self.program, self.plan, self.leaves, self.splice = program, plan, leaves, splice
+        self.program, self.plan = program, plan
+        self.leaves, self.splice = leaves, splice
         self.roots: list[Tensor] = []
         self.results: list[Any] = []
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Iterator, NamedTuple
+from typing import Any, NamedTuple
 
+from ...tracer.declare import symbols
 from ...tracer.errors import FormatError, TracefuseError
 from ...tracer.graph import Graph, Value, make, placeholder
 from ...tracer.schema import ATTRS, check
@@ -45,9 +45,9 @@ class Reader:
         graph: Graph,
         signature: Signature,
         state: dict[str, Tensor],
-        symbols: dict[str, Dim],
+        sizes: dict[str, Dim],
     ):
-        self.graph, self.symbols = graph, symbols
+        self.graph, self.symbols = graph, sizes
         self.leaves, self.state = signature.leaves, state
 
     def plan(self, path: Field) -> Plan:
@@ -82,14 +82,15 @@ class Reader:
 
     def check_graph(self, path: Field) -> None:
         """It uses the sizes of the signature only; its guards are single numbers."""
-        used = {name for v in self.graph.nodes() for name in _names(v)}
+        used = {name for v in self.graph.nodes() for name in symbols(v)}
         if not used <= self.symbols.keys():
             unknown = min(used - self.symbols.keys())
             raise FormatError(f"the graph of {path.where} uses a size {unknown}")
         for v, outcome in self.graph.guards:
-            number = v.dtype is not None and v.shape == ()
-            if not number or type(outcome) is not (bool, int, float)[v.dtype.category]:
-                raise FormatError(f"the graph of {path.where} expects {outcome} of {v!r}")
+            kinds = (bool, int, float) if v.dtype and v.shape == () else ()
+            if not kinds or type(outcome) is not kinds[v.dtype.category]:
+                name = f"the graph of {path.where}"
+                raise FormatError(f"{name} expects {outcome} of {v!r}")
 
     @property
     def values(self) -> tuple:
@@ -136,7 +137,9 @@ class Reader:
         """Where each output goes that is no result."""
         pairs = zip(field.items(len(values)), values)
         found = tuple(self.fitting(x, self.tensor(x), v) for x, v in pairs)
-        return found if len(set(found)) == len(found) else field.wrong("each place once")
+        if len(set(found)) != len(found):
+            field.wrong("each place once")
+        return found
 
     # -- results
 
@@ -233,14 +236,3 @@ class Reader:
         left, sign, right, outcome = field.items(4)
         sizes = (left.size(self.symbols), right.size(self.symbols))
         return sizes[0], sign.word(SIGNS), sizes[1], outcome.flag()
-
-
-def _names(v: Value) -> Iterator[str]:
-    """The symbols in the sizes of a node."""
-    stack: list = [v.shape, *v.attrs.values()]
-    while stack:
-        x = stack.pop()
-        if isinstance(x, tuple):
-            stack.extend(x)
-        elif isinstance(x, Dim):
-            yield from re.findall(r"[^\W\d]\w*", x.text)

@@ -106,7 +106,7 @@ def _bounds(dim: Dim) -> str:
 
 
 def _same(x: Any, kind: Any) -> bool:
-    """The same object, or the same plain value: 1, 1.0 and True differ, nan does not."""
+    """The same object or plain value: 1, 1.0 and True differ, nan equals nan."""
     if x is kind:
         return True
     if type(x) is not type(kind):

@@ -124,7 +124,7 @@ def _path(plan: Plan) -> dict:
 
 
 def _place(place: Place) -> Any:
-    """A number for an argument, a name for a tensor of the state, null: the generator."""
+    """A number for an argument, a name in the state, null for the generator."""
     return None if place.kind == "generator" else place.at
 
 

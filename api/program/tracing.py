@@ -75,7 +75,8 @@ def _names(f: Callable, args: tuple) -> list[str]:
         return names
     for name, value in bound.items():
         below = flatten(value)[0]
-        names += [name] if len(below) == 1 else [f"{name}_{i}" for i in range(len(below))]
+        many = [f"{name}_{i}" for i in range(len(below))]
+        names += [name] if len(below) == 1 else many
     return names
 
 

@@ -51,14 +51,9 @@ from tracefuse.api.tensor import *
 from tracefuse.api.transforms import *
 from tracefuse.api.triangles import *
 from tracefuse.api.trigonometry import *
-from tracefuse.api.gradmode import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+from tracefuse.api.gradmode import *
 from tracefuse.api.nn.functional.activation import celu, prelu, selu, threshold
+from tracefuse.api.autograd import backward as _backward  # gives Tensor its method
 from tracefuse.api.version import __version__ as __version__
 from tracefuse.tracer.errors import *
 from tracefuse.tracer.sizes import Dim as Dim

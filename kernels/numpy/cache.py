@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from ...tracer.later import Later
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = ["cache_dir", "keep"]
 
-hashlib = Later("hashlib")
+hashlib, pathlib = Later("hashlib"), Later("pathlib")
 
 
 def cache_dir() -> Path:
     """`TRACEFUSE_CACHE_DIR`, else the user's cache folder for tracefuse."""
     asked = os.environ.get("TRACEFUSE_CACHE_DIR")
     if asked:
-        return Path(asked)
+        return pathlib.Path(asked)
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base) / "tracefuse"
+    return pathlib.Path(base) / "tracefuse"
 
 
 def keep(name: str, text: str) -> Optional[str]:

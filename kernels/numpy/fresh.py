@@ -8,21 +8,26 @@ reference count says that the result, and every view of it, is gone.
 from __future__ import annotations
 
 import math
+import mmap
 import sys
 import threading
 
 import numpy as np
 
-__all__ = ["fresh", "forget"]
+__all__ = ["LARGE", "forget", "fresh", "owns"]
 
 # Smaller arrays are cheap to allocate; more memory than this is not held back, the
 # last array aside.
 LARGE, MOST = 1 << 20, 1 << 28
 
 
-class Memory(np.ndarray):
-    """Raw bytes, owned. A class of its own: NumPy then lets a view of an array in it
-    hold that array, as if the array owned its memory."""
+_PRIVATE: dict = {}
+if hasattr(mmap, "MAP_PRIVATE"):
+    _PRIVATE["flags"] = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+
+
+class Memory(mmap.mmap):
+    """A stretch of memory of ours. No array: a view then holds the array it views."""
 
 
 _kept: list[Memory] = []
@@ -47,25 +52,37 @@ def forget() -> None:
         _kept.clear()
 
 
+def owns(array: np.ndarray) -> bool:
+    """Whether all who look at the memory of `array` hold `array` itself.
+
+    NumPy lets a view hold the array that owns the memory, or the last one before
+    memory that is no array's, as ours is.
+    """
+    return array.base is None or type(array.base) is Memory
+
+
 def _unused(nbytes: int) -> Memory | None:
     for memory in _kept:
-        if memory.nbytes == nbytes and sys.getrefcount(memory) == _FREE:
+        if len(memory) == nbytes and sys.getrefcount(memory) == _FREE:
             return memory
     return None
 
 
 def _new(nbytes: int) -> Memory:
-    held = nbytes + sum(memory.nbytes for memory in _kept)
+    held = nbytes + sum(map(len, _kept))
     while _kept and held > MOST:
-        held -= _kept.pop(0).nbytes
-    memory = Memory(nbytes, np.uint8)
+        held -= len(_kept.pop(0))
+    # Private: a forked child must not write into its parent.
+    memory = Memory(-1, nbytes, **_PRIVATE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
     _kept.append(memory)
     return memory
 
 
 def _count_of_free() -> int:
     """What the count is, in the loop of `_unused`, when only `_kept` holds an entry."""
-    kept = [Memory(1, np.uint8)]
+    kept = [Memory(-1, 1)]
     for memory in kept:
         return sys.getrefcount(memory)
     return 0

@@ -19,6 +19,7 @@ __all__ = ["Finished", "finish"]
 
 # What is left of a copy whose result took the memory of what it copies.
 _SELF_COPY = re.compile(r"copyto\((\w+), \1\)$")
+_ALLOCATES = ("empty(", "fresh(")
 # A view of all elements in order.
 _IN_ORDER = re.compile(r"(\{\}(\.reshape\([^)]*\)+)*)?$")
 _NAME = re.compile(r"\bs\d+\b")
@@ -194,21 +195,27 @@ def spell(block: Block, names: dict, apart: Optional[list[str]]) -> Iterator[str
     born = by_statement([a for a in block.arrays if a.home is None], "first")
     made: set[str] = set()
     for i, line in enumerate(block.lines):
-        direct = ""
+        text = line.text
         for array in born.get(i, ()):
-            if array.name:
-                if line.direct and array.made.startswith(("empty(", "fresh(")):
-                    direct = f"{array.name} = {line.direct}"
-                elif array.made:
-                    yield f"{array.name} = {array.made}"
-            elif not array.static and array.made not in made:
-                made.add(array.made)
-                shape, dtype = shape_text(array.shape), dtype_text(array.dtype)
-                text = f"{array.made} = empty({shape}, {dtype})"
-                if apart is None:
-                    yield text
-                else:
-                    apart.append(text)
-        spelled = REFERENCE.sub(lambda m: names[int(m[1])], direct or line.text)
+            if array.name and line.direct and array.made.startswith(_ALLOCATES):
+                text = f"{array.name} = {line.direct}"
+                continue
+            first = making(array, made)
+            if first and (array.name or apart is None):
+                yield first
+            elif first and apart is not None:
+                apart.append(first)
+        spelled = REFERENCE.sub(lambda m: names[int(m[1])], text)
         if not _SELF_COPY.match(spelled):
             yield spelled
+
+
+def making(array: Array, made: set[str]) -> str:
+    """The statement that makes an array, "" where none is needed (or it was `made`)."""
+    if array.name:
+        return f"{array.name} = {array.made}" if array.made else ""
+    if array.static or array.made in made:
+        return ""
+    made.add(array.made)
+    shape, dtype = shape_text(array.shape), dtype_text(array.dtype)
+    return f"{array.made} = empty({shape}, {dtype})"

@@ -115,7 +115,8 @@ def is_loud(v: Value) -> bool:
     """Whether NumPy may warn while it computes `v`."""
     if v.op in ("idiv", "rem"):
         return True  # integers may be divided by zero
-    floating = v.dtype.is_floating_point or any(
-        a.dtype.is_floating_point for a in v.args
-    )
+    kinds = (v.dtype, *(a.dtype for a in v.args))
+    if types.bfloat16 in kinds:
+        return True  # not one of NumPy's own: even comparing NaN warns
+    floating = any(kind.is_floating_point for kind in kinds)
     return floating and v.op not in _SILENT

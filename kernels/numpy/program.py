@@ -13,6 +13,7 @@ from .memory import Finished
 from .pointwise import is_loud
 from .spelling import dtype_text, identifier, shape_text
 from .stored import Kernel, Stored, count_text, nbytes, seen_shape, strip
+from .trust import comment
 
 __all__ = ["Program"]
 
@@ -60,7 +61,7 @@ class Program:
         """Statements from here on stand for the line that made `v`."""
         if v.line is not None and v.line != self.line:
             self.line = v.line
-            self.block.write(f"# {v.line}")
+            self.block.write(f"# {comment(v.line)}")
 
     def kernel(
         self, region: Region, params: list[str], body: list[str], scratch: Finished

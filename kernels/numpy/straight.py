@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...tracer.graph import Value
 from ...tracer.ops import OPS
 from ...tracer.types import HALVES, float32
-from ..regions import Region
+from ..regions import ARG, Region
 from .narrow import is_narrow
 from .pointwise import statements
 from .program import Program
@@ -43,26 +43,30 @@ def may_allocate(p: Program, v: Value) -> bool:
 
 def reduce_whole(p: Program, v: Value) -> None:
     """A reduction of a whole array in one call."""
-    x = v.args[0]
-    if v.op in ("argmax", "argmin"):
-        source = p.array(x)
-        p.write(f"{v.op}({source}, {v.attrs['axis']}, {p.target(v)})")
-        return
-    source, axes = p.array(x), shape_text(v.attrs["axes"])
-    if len(v.attrs["axes"]) == 1:
-        axes = str(v.attrs["axes"][0])
-    name = f"{REDUCERS[v.op]}.reduce"
-    if v.dtype not in HALVES and axes == "-1" and is_narrow(x.shape, -1):
-        kept = shape_text((*v.shape, 1))
-        out = p.see(p.target(v), f"{{}}.reshape({kept})")
-        p.write(f"reduce_narrow({REDUCERS[v.op]}, {source}, {out})")
-        return
-    if v.dtype not in HALVES:
-        dtype = dtype_text(v.dtype)
-        p.write(f"{name}({source}, {axes}, {dtype}, {p.target(v)})")
-        return
-    # Half types accumulate in float32 and round once.
-    wide, total = p.block.array(x.shape, float32), p.block.array(v.shape, float32)
-    p.write(f"copyto({wide}, {source})")
-    p.write(f"{name}({wide}, {axes}, float32, {total})")
+    x = p.array(v.args[0])
+    if v.op in ARG:
+        p.write(f"{v.op}({x}, {v.attrs['axis']}, {p.target(v)})")
+    elif v.dtype in HALVES:
+        reduce_half(p, v, x)
+    elif v.attrs["axes"] == (-1,) and is_narrow(v.args[0].shape, -1):
+        kept = f"{{}}.reshape({shape_text((*v.shape, 1))})"
+        out = p.see(p.target(v), kept)
+        p.write(f"reduce_narrow({REDUCERS[v.op]}, {x}, {out})")
+    else:
+        given = f"{x}, {axes_text(v)}, {dtype_text(v.dtype)}, {p.target(v)}"
+        p.write(f"{REDUCERS[v.op]}.reduce({given})")
+
+
+def reduce_half(p: Program, v: Value, x: str) -> None:
+    """Half types accumulate in float32 and round once."""
+    wide = p.block.array(v.args[0].shape, float32)
+    total = p.block.array(v.shape, float32)
+    p.write(f"copyto({wide}, {x})")
+    p.write(f"{REDUCERS[v.op]}.reduce({wide}, {axes_text(v)}, float32, {total})")
     p.write(f'copyto({p.target(v)}, {total}, "unsafe")')
+
+
+def axes_text(v: Value) -> str:
+    """The axes of a reduction: a number where it is one."""
+    axes = v.attrs["axes"]
+    return str(axes[0]) if len(axes) == 1 else shape_text(axes)

@@ -16,8 +16,7 @@ class Frame:
     """What stands around the statements of a tile.
 
     `sizes` and `top` open the kernel and `end` closes it; `ahead` opens each part, and
-    `held` are the tiles it makes for all of its tiles: (name, expression, whether a
-    last, shorter tile shortens it).
+    `held` are arrays of a tile that it makes once for all tiles: (name, expression).
     """
 
     sizes: list[str] = field(default_factory=list)

@@ -184,7 +184,7 @@ def _move(
     with no_grad():
         now = reshape(seen, tuple(running.shape))
         if n is not None:
-            now = now * (n / (n - 1))
+            now = now * n / (n - 1)
         write(running, running * (1 - momentum) + now * momentum)
 
 
