@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tracefuse as torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,6 +131,21 @@ SEEDS)
 def test_programs(name, shapes, dtype, seed):
     shapes = [s or (1,) for s in shapes]
     both(PROGRAMS[name], *(numbers(seed + i, s, dtype) for i, s in enumerate(shapes)))
+
+
+LARGE = {
+    **PROGRAMS,
+    "down": lambda x, y: (x + y).sum(0) * 2,
+    "extremes": lambda x, y: ((x * y).amax(1), (x - y).amin(0)),
+    "product": lambda x, y: (x.sign() * 2 - y.sign()).sign().prod(0),
+}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", LARGE)
+def test_sizes_that_take_many_tiles(name, dtype):
+    x, y = (numbers(seed, (5, 40_001), dtype) for seed in (1, 2))
+    both(LARGE[name], x, y[:1])
 
 
 @few

@@ -17,7 +17,8 @@ LARGE = 1 << 15
 # What is larger is done by several threads, in this many parts.
 THREADED, PARTS = 1 << 18, 8
 # A last axis this short is walked by Python: NumPy's loops run along the longest other.
-SHORT = 8
+# But not into more than so many copies.
+SHORT, PIECES = 8, 16
 
 
 def by_rows(work: Callable[..., None], out: Array, *arrays: Array) -> None:
@@ -43,13 +44,13 @@ def copy_into(out: Array, x: Array) -> None:
         by_rows(_copy, out, x)
 
 
-def _copy(out: Array, x: Array) -> None:
+def _copy(out: Array, x: Array, pieces: int = PIECES) -> None:
     fast = _fastest_axis(x)
     if fast not in (None, x.ndim - 1) and x.shape[-1] > SHORT:
         _copy_tiles(np.moveaxis(out, fast, -2), np.moveaxis(x, fast, -2))
-    elif x.ndim > 1 and 1 < x.shape[-1] <= SHORT:
+    elif x.ndim > 1 and 1 < x.shape[-1] <= min(SHORT, pieces):
         for k in range(x.shape[-1]):
-            _copy(out[..., k], x[..., k])
+            _copy(out[..., k], x[..., k], pieces // x.shape[-1])
     else:
         np.copyto(out, x)
 

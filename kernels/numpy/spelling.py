@@ -38,7 +38,9 @@ def symbol(name: str) -> str:
 
 
 def size_text(n: object) -> str:
-    """A size as Python source."""
+    """A size as Python source (text, a block's size, is that already)."""
+    if isinstance(n, str):
+        return n
     text = str(n)
     return text if text.isdigit() else _WORD.sub(lambda m: symbol(m[0]), text)
 
