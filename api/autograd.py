@@ -262,5 +262,3 @@ def _wanted(t: Tensor) -> Value:
     if not value.live:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     return value
-
-

@@ -30,9 +30,7 @@ def tape(t: Any) -> Value:
     storage = t._storage
     if t._seen != storage.version or t._value is None:
         if tracked(storage, t._steps):
-            t._value = derive(
-                root_of(storage), t._steps, _leaf_finder(storage.version)
-            )
+            t._value = derive(root_of(storage), t._steps, _leaf_finder(storage.version))
         else:
             t._value = _untracked(t._array)
         t._seen = storage.version
@@ -63,9 +61,7 @@ def remember(t: Any, value: Value, operands: tuple) -> None:
         return
     t._storage.value = t._value = value
     t._seen = 0
-    reads_result, reads_args = reads(
-        value.op, len(operands), value.attrs.get("mode")
-    )
+    reads_result, reads_args = reads(value.op, len(operands), value.attrs.get("mode"))
     value.data = kept = [keep(t)] if reads_result else []
     for o, wanted in zip(operands, reads_args):
         if wanted and hasattr(o, "_storage"):

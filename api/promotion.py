@@ -11,11 +11,7 @@ from .defaults import defaults
 __all__ = ["common_type", "result_type"]
 
 # Functions whose results are no integers.
-_WIDE = frozenset(
-    "div atan2 sqrt exp expm1 log log1p sin cos tanh erf erfinv".split()
-)
-
-
+_WIDE = frozenset("div atan2 sqrt exp expm1 log log1p sin cos tanh erf erfinv".split())
 
 
 def common_type(op: str, operands: tuple) -> DType:

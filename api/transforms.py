@@ -14,8 +14,8 @@ from ..autodiff.vjp import vjp
 from ..tracer.graph import Value, constant, make, replace
 from ..tracer.pytree import flatten, rebuild
 from ..tracer.record import state
+from .arrays.creation import tensor
 from .gradmode import enable_grad
-from .creation import tensor
 from .jit.recording import record
 from .tensor import Tensor, wrap
 
@@ -118,7 +118,9 @@ def _scalar(out: Any) -> Tensor:
     if not isinstance(out, Tensor):
         raise RuntimeError(f"expected a scalar tensor from f, got {type(out).__name__}")
     if out.ndim:
-        raise RuntimeError(f"expected a scalar tensor from f, got {out.ndim} dimensions")
+        raise RuntimeError(
+            f"expected a scalar tensor from f, got {out.ndim} dimensions"
+        )
     return out
 
 

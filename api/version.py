@@ -1,4 +1,5 @@
 """The version of tracefuse, in its one place."""
+
 from __future__ import annotations
 
 __all__ = ["__version__"]

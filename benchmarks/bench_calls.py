@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 import tracefuse
 
 B, D, H, C = 256, 784, 256, 10

@@ -3,6 +3,7 @@
 Every later version must load the files of every earlier one, so those that exist are
 never written again.
 """
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """Where things stand in the checkout, for the tests that look at the house itself."""
+
 from __future__ import annotations
 
 from pathlib import Path

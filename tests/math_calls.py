@@ -3,6 +3,7 @@
 `CALLS` are evaluated over the tensors of `tensors()`; `GRADIENTS` over float64 ones,
 and differentiated by all of them; `ERRORS` raise. The text is the test's name.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -51,8 +52,11 @@ sigmoid erf erfc erfinv logit relu deg2rad rad2deg sinc isnan isinf isfinite log
 nan_to_num isposinf isneginf negative absolute arcsin arctanh fix""".split()
 SCALED = """add sub mul div true_divide eq ne lt le gt ge remainder fmod pow
 floor_divide""".split()
-BINARY = """maximum minimum atan2 logical_and logical_or logical_xor fmax
-fmin""".split() + SCALED
+BINARY = (
+    """maximum minimum atan2 logical_and logical_or logical_xor fmax
+fmin""".split()
+    + SCALED
+)
 FLOAT_BINARY = "hypot logaddexp logaddexp2 xlogy".split()
 BITS = "bitwise_and bitwise_or bitwise_xor".split()
 

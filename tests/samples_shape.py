@@ -30,8 +30,12 @@ def move(name, numpy, *args, **options):
 
 SHAPES = [
     move("reshape", lambda x: x.reshape(4, -1), X, 4, -1),
-    move("reshape:permuted", lambda x: x.T.reshape(2, 6), X,
-         call=lambda x: x.t().reshape(2, 6)),
+    move(
+        "reshape:permuted",
+        lambda x: x.T.reshape(2, 6),
+        X,
+        call=lambda x: x.t().reshape(2, 6),
+    ),
     move("Tensor.view", lambda x: x.reshape(2, 6), X, 2, 6),
     move("reshape_as", lambda x, y: x.reshape(4, 3), X, real(4, 3)),
     move("view_as", lambda x, y: x.reshape(4, 3), X, real(4, 3)),
@@ -78,12 +82,22 @@ SHAPES = [
 ]
 
 JOINING = [
-    move("cat", lambda *a: np.concatenate(a, 1), X, real(3, 2),
-         call=lambda *a: torch.cat(a, 1)),
+    move(
+        "cat",
+        lambda *a: np.concatenate(a, 1),
+        X,
+        real(3, 2),
+        call=lambda *a: torch.cat(a, 1),
+    ),
     move("stack", lambda *a: np.stack(a, 1), X, X, call=lambda *a: torch.stack(a, 1)),
     *(
-        move(name, lambda *a, name=name: getattr(np, name)(a), X, X,
-             call=lambda *a, name=name: getattr(torch, name)(a))
+        move(
+            name,
+            lambda *a, name=name: getattr(np, name)(a),
+            X,
+            X,
+            call=lambda *a, name=name: getattr(torch, name)(a),
+        )
         for name in ("hstack", "vstack", "dstack", "column_stack")
     ),
     move("split", lambda x: (x[:, :3], x[:, 3:]), X, 3, 1),
@@ -96,8 +110,13 @@ JOINING = [
     move("dsplit", lambda x: tuple(np.dsplit(x, 2)), CUBE, 2),
     move("unbind", lambda x: tuple(x.T), X, 1),
     move("Tensor.__iter__", lambda x: tuple(x), X, call=lambda x: tuple(x)),
-    move("meshgrid", lambda a, b: np.meshgrid(a, b, indexing="ij"), V, real(3),
-         indexing="ij"),
+    move(
+        "meshgrid",
+        lambda a, b: np.meshgrid(a, b, indexing="ij"),
+        V,
+        real(3),
+        indexing="ij",
+    ),
 ]
 
 
@@ -109,8 +128,14 @@ def _put(x, index, value, accumulate=False):
 
 def at(index, *args, numpy=None, dtypes=NUMBERS, **options):
     """Reading by an index of plain numbers and slices."""
-    return move(f"Tensor.__getitem__:{index}", numpy or (lambda x: x[index]), *args,
-                call=lambda x: x[index], dtypes=dtypes, **options)
+    return move(
+        f"Tensor.__getitem__:{index}",
+        numpy or (lambda x: x[index]),
+        *args,
+        call=lambda x: x[index],
+        dtypes=dtypes,
+        **options,
+    )
 
 
 def assign(index, value):
@@ -121,8 +146,13 @@ def assign(index, value):
         x[index] = v
         return x
 
-    return move(f"Tensor.__setitem__:{index}", lambda x, v: _put(x, index, v), X, value,
-                call=call)
+    return move(
+        f"Tensor.__setitem__:{index}",
+        lambda x, v: _put(x, index, v),
+        X,
+        value,
+        call=call,
+    )
 
 
 def _write_through_views(x, v):
@@ -140,35 +170,75 @@ def _write_numpy(x, v):
 
 
 INDEXING = [
-    at(1, X), at((slice(None), -1), X), at((slice(1, None), slice(0, 4, 2)), X),
+    at(1, X),
+    at((slice(None), -1), X),
+    at((slice(1, None), slice(0, 4, 2)), X),
     at((Ellipsis, None, 2), CUBE),
     at((0, slice(None), [2, 0]), CUBE, numpy=lambda x: x[0][:, [2, 0]]),
-    at([2, 0, 0], X), at(([0, 2], [1, 1]), X), at(([0, 1], slice(None), [3, 0]), CUBE),
-    move("Tensor.__getitem__:tensor", lambda x, i: x[i], X, whole(-3, 3, 2, 5),
-         call=lambda x, i: x[i]),
-    move("Tensor.__getitem__:mask", lambda x, m: x[m], X, mask(3, 4),
-         call=lambda x, m: x[m]),
-    move("Tensor.__getitem__:rows", lambda x, m: x[m], X, mask(3), call=lambda x,
-         m: x[m]),
-    assign(1, V), assign((slice(None), 2), real(3)), assign((0, 0), real()),
+    at([2, 0, 0], X),
+    at(([0, 2], [1, 1]), X),
+    at(([0, 1], slice(None), [3, 0]), CUBE),
+    move(
+        "Tensor.__getitem__:tensor",
+        lambda x, i: x[i],
+        X,
+        whole(-3, 3, 2, 5),
+        call=lambda x, i: x[i],
+    ),
+    move(
+        "Tensor.__getitem__:mask",
+        lambda x, m: x[m],
+        X,
+        mask(3, 4),
+        call=lambda x, m: x[m],
+    ),
+    move(
+        "Tensor.__getitem__:rows", lambda x, m: x[m], X, mask(3), call=lambda x, m: x[m]
+    ),
+    assign(1, V),
+    assign((slice(None), 2), real(3)),
+    assign((0, 0), real()),
     assign(([0, 2], [1, 3]), real(2)),
-           assign((slice(0, 3, 2), slice(1, None)), real(2, 3)),
-    move("Tensor.__setitem__:views", _write_numpy, X, real(2, 2),
-         call=_write_through_views,
-         dtypes=ALL_FLOATS),
+    assign((slice(0, 3, 2), slice(1, None)), real(2, 3)),
+    move(
+        "Tensor.__setitem__:views",
+        _write_numpy,
+        X,
+        real(2, 2),
+        call=_write_through_views,
+        dtypes=ALL_FLOATS,
+    ),
     move("select", lambda x: x[:, 2], X, 1, 2),
     move("narrow", lambda x: x[:, 1:3], X, 1, 1, 2),
     move("index_select", lambda x, i: x[:, i], X, 1, whole(0, 4, 6)),
     move("masked_select", lambda x, m: x[m], X, mask(3, 4)),
     move("take", lambda x, i: x.ravel()[i], X, whole(0, 12, 2, 3)),
-    move("take_along_dim", lambda x, i: np.take_along_axis(x, i, 1), X,
-         whole(0, 4, 3, 2), 1),
+    move(
+        "take_along_dim",
+        lambda x, i: np.take_along_axis(x, i, 1),
+        X,
+        whole(0, 4, 3, 2),
+        1,
+    ),
     move("gather", lambda x, i: np.take_along_axis(x, i, 0), X, 0, whole(0, 3, 2, 4)),
-    move("index_put", lambda x, i, v: _put(x, (i,), v), X, shuffled(3), X,
-         call=lambda x, i, v: torch.index_put(x, (i,), v)),
-    move("index_put:add", lambda x, i, v: _put(x, (i,), v, True), X, whole(0, 3, 5),
-         real(5, 4), call=lambda x, i, v: torch.index_put(x, (i,), v, True),
-         exact=False, dtypes=FLOATS),
+    move(
+        "index_put",
+        lambda x, i, v: _put(x, (i,), v),
+        X,
+        shuffled(3),
+        X,
+        call=lambda x, i, v: torch.index_put(x, (i,), v),
+    ),
+    move(
+        "index_put:add",
+        lambda x, i, v: _put(x, (i,), v, True),
+        X,
+        whole(0, 3, 5),
+        real(5, 4),
+        call=lambda x, i, v: torch.index_put(x, (i,), v, True),
+        exact=False,
+        dtypes=FLOATS,
+    ),
     sample("nonzero", special(3, 4), numpy=lambda x: np.argwhere(x)),
     sample("nonzero:tuple", mask(3, 4), as_tuple=True, numpy=np.nonzero, dtypes=PLAIN),
     sample("argwhere", mask(3, 4), numpy=np.argwhere, dtypes=PLAIN),
@@ -190,31 +260,77 @@ def _scattered(function):
 ROWS = whole(0, 3, 5, 4)
 summed = {"order": 1, "rtol": 4e-6, "dtypes": FLOATS}
 SCATTERS = [
-    move("scatter", lambda x, i, u: _put(x, (i, np.arange(4)[None]), u), X, 0,
-         given([[0, 1, 2, 0], [1, 2, 0, 1]]), real(2, 4)),
-    move("scatter:value", lambda x, i: _scattered(lambda a, b: b)(x, i, 2.0), X, 0,
-         ROWS, 2.0),
-    sample("scatter_add", X, 0, ROWS, real(5, 4), **summed,
-           numpy=_scattered(lambda a, b: a + b)),
+    move(
+        "scatter",
+        lambda x, i, u: _put(x, (i, np.arange(4)[None]), u),
+        X,
+        0,
+        given([[0, 1, 2, 0], [1, 2, 0, 1]]),
+        real(2, 4),
+    ),
+    move(
+        "scatter:value",
+        lambda x, i: _scattered(lambda a, b: b)(x, i, 2.0),
+        X,
+        0,
+        ROWS,
+        2.0,
+    ),
+    sample(
+        "scatter_add",
+        X,
+        0,
+        ROWS,
+        real(5, 4),
+        **summed,
+        numpy=_scattered(lambda a, b: a + b),
+    ),
     *(
-        sample(f"scatter_reduce:{how}", X, 0, ROWS, real(5, 4), how,
-               numpy=_scattered(f),
-               **summed)
+        sample(
+            f"scatter_reduce:{how}",
+            X,
+            0,
+            ROWS,
+            real(5, 4),
+            how,
+            numpy=_scattered(f),
+            **summed,
+        )
         for how, f in {
-            "sum": lambda a, b: a + b, "prod": lambda a, b: a * b,
-            "amax": np.maximum, "amin": np.minimum,
+            "sum": lambda a, b: a + b,
+            "prod": lambda a, b: a * b,
+            "amax": np.maximum,
+            "amin": np.minimum,
         }.items()
     ),
     sample("scatter_reduce:mean", X, 0, ROWS, real(5, 4), "mean", **summed),
-    sample("index_add", X, 1, whole(0, 4, 6), real(3, 6), **summed,
-           numpy=lambda x, i, u: _put(x, (slice(None), i), u, True)),
-    move("index_copy", lambda x, i, u: _put(x, (slice(None), i), u), X, 1, shuffled(4),
-         X),
-    move("index_fill", lambda x, i: _put(x, (slice(None), i), 5.0), X, 1, given([0, 2]),
-         5.0),
-    move("masked_scatter", lambda x, m, u: _put(x, m, u.ravel()[: m.sum()]), X,
-         mask(3, 4),
-         real(12)),
+    sample(
+        "index_add",
+        X,
+        1,
+        whole(0, 4, 6),
+        real(3, 6),
+        **summed,
+        numpy=lambda x, i, u: _put(x, (slice(None), i), u, True),
+    ),
+    move(
+        "index_copy", lambda x, i, u: _put(x, (slice(None), i), u), X, 1, shuffled(4), X
+    ),
+    move(
+        "index_fill",
+        lambda x, i: _put(x, (slice(None), i), 5.0),
+        X,
+        1,
+        given([0, 2]),
+        5.0,
+    ),
+    move(
+        "masked_scatter",
+        lambda x, m, u: _put(x, m, u.ravel()[: m.sum()]),
+        X,
+        mask(3, 4),
+        real(12),
+    ),
 ]
 
 SAMPLES = [*SHAPES, *JOINING, *INDEXING, *SCATTERS]

@@ -96,8 +96,9 @@ def away(*shape: int) -> Maker:
 def special(*shape: int) -> Maker:
     """Infinities, NaN, both zeros and plain numbers."""
     some = [0.0, -0.0, 1.0, -1.5, math.inf, -math.inf, math.nan, 3.0]
-    return Maker(lambda rng: rng.permutation(np.resize(some,
-    shape).ravel()).reshape(shape))
+    return Maker(
+        lambda rng: rng.permutation(np.resize(some, shape).ravel()).reshape(shape)
+    )
 
 
 def whole(low: int, high: int, *shape: int) -> Maker:

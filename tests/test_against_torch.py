@@ -1,4 +1,5 @@
 """The public mathematics beside PyTorch's: results, types, gradients, errors."""
+
 from __future__ import annotations
 
 import numpy as np

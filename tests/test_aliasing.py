@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 import tracefuse as torch
 from tracefuse.api.tensor import Tensor
 

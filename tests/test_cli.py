@@ -1,4 +1,5 @@
 """The command line as a user calls it."""
+
 from __future__ import annotations
 
 import json

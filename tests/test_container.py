@@ -1,4 +1,5 @@
 """The file container: what goes in comes out, and a failure leaves the old file."""
+
 from __future__ import annotations
 
 import hashlib
@@ -13,8 +14,8 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tracefuse.api import container
-from tracefuse.api.container_check import KNOWN
+from tracefuse.api.files import container
+from tracefuse.api.files.container_check import KNOWN
 from tracefuse.tracer.errors import DTypeError, FormatError
 
 PLAIN = [d for d in KNOWN.values() if d != ml_dtypes.bfloat16]
@@ -22,9 +23,7 @@ SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 TEXT = st.text(max_size=12)
 NAMES = TEXT.filter(lambda name: name != "__metadata__")
 METADATA = st.dictionaries(TEXT.filter(lambda k: k not in container.OWN), TEXT)
-ARRAYS = st.dictionaries(
-    NAMES, hnp.arrays(st.sampled_from(PLAIN), SHAPES), max_size=5
-)
+ARRAYS = st.dictionaries(NAMES, hnp.arrays(st.sampled_from(PLAIN), SHAPES), max_size=5)
 
 
 def sample() -> dict[str, np.ndarray]:
@@ -57,10 +56,10 @@ def test_round_trip(arrays, metadata):
 
 def test_every_dtype_through_a_file(tmp_path):
     path = tmp_path / "all.safetensors"
-    container.write(path, sample(), {"kind": "state", "graph": "é\n\"{[\\"})
+    container.write(path, sample(), {"kind": "state", "graph": 'é\n"{[\\'})
     found, text = container.read(path)
     assert same(found, sample())
-    assert text == {"kind": "state", "graph": "é\n\"{[\\"}
+    assert text == {"kind": "state", "graph": 'é\n"{[\\'}
     assert all(array.flags.aligned for array in found.values())
 
 

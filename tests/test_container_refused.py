@@ -1,4 +1,5 @@
 """Files that are truncated, altered, foreign or hostile are refused by name."""
+
 from __future__ import annotations
 
 import json
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import safetensors
 from test_container import packed, same, sample
-from tracefuse.api import container, container_check
+from tracefuse.api.files import container, container_check
 from tracefuse.tracer.errors import FormatError, TracefuseError
 
 

@@ -1,4 +1,5 @@
 """The digits that come with the package."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Every example in a docstring and every Python block in a page runs."""
+
 from __future__ import annotations
 
 import doctest

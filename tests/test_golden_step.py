@@ -1,6 +1,6 @@
 """The text of a whole training step, kept: a change of what is recorded shows here.
 
-    UPDATE_GOLDEN=1 pytest tests/test_golden_step.py      writes it anew
+UPDATE_GOLDEN=1 pytest tests/test_golden_step.py      writes it anew
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 """The house stands as CONTRIBUTING.md says: floors, imports, sizes of files."""
+
 from __future__ import annotations
 
 import ast

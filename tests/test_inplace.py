@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tracefuse as tf
 from recording_tools import recorded
-from tracefuse.api.inplace import _NAMES
+from tracefuse.api.arrays.inplace import _NAMES
 
 
 @pytest.mark.parametrize("name", _NAMES.split())

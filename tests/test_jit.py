@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 import pytest
-
 import tracefuse as torch
 
 SCALE = 2.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 import tracefuse as torch
 from tracefuse import nn, optim
 
@@ -104,7 +103,9 @@ def test_a_replaced_parameter_submodule_or_attribute():
         lambda: setattr(model.fc, "weight", nn.Parameter(torch.ones(2, 2))),
         lambda: setattr(model, "scale", 5.0),
         lambda: setattr(model, "fc", nn.Linear(2, 2)),
-        lambda: model.load_state_dict({k: v * 2 for k, v in model.state_dict().items()}),
+        lambda: model.load_state_dict(
+            {k: v * 2 for k, v in model.state_dict().items()}
+        ),
         lambda: model.double(),
         lambda: setattr(model.fc.weight, "data", torch.zeros(2, 2).double()),
     ):

@@ -1,4 +1,5 @@
 """The public mathematics against NumPy and known values."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """The wheel holds what it should, imports anywhere, and the face says it all."""
+
 from __future__ import annotations
 
 import ast

@@ -2,6 +2,7 @@
 
 Most tests run a program as traced and again as saved and loaded: `forms`.
 """
+
 from __future__ import annotations
 
 import collections

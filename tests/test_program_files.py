@@ -1,4 +1,5 @@
 """Program files: what they hold, who can read them, and what is refused."""
+
 from __future__ import annotations
 
 import copy
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 import tracefuse as torch
 from tracefuse import nn
-from tracefuse.api import container
+from tracefuse.api.files import container
 from tracefuse.tracer.errors import FormatError, GuardError, ShapeError
 
 STATE, MODEL, WAYS = (

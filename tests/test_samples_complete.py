@@ -18,29 +18,59 @@ ESCAPE = "hands the numbers to others: tested with them"
 COPIED = "Python's own protocol, tested with copies and files"
 EXCLUDED = {
     **dict.fromkeys(
-        ("seed", "initial_seed", "get_rng_state", "set_rng_state", "fork_rng",
-         "set_default_dtype", "get_default_dtype", "set_printoptions",
-         "get_printoptions", "printoptions", "set_default_device",
-         "get_default_device"), STATE),
+        (
+            "seed",
+            "initial_seed",
+            "get_rng_state",
+            "set_rng_state",
+            "fork_rng",
+            "set_default_dtype",
+            "get_default_dtype",
+            "set_printoptions",
+            "get_printoptions",
+            "printoptions",
+            "set_default_device",
+            "get_default_device",
+        ),
+        STATE,
+    ),
     **dict.fromkeys(("is_grad_enabled", "jit", "save", "load"), SCOPE),
     **dict.fromkeys(
-        ("can_cast", "promote_types", "Tensor.data_ptr", "Tensor.get_device"),
-        LOOK),
+        ("can_cast", "promote_types", "Tensor.data_ptr", "Tensor.get_device"), LOOK
+    ),
     "Tensor.cuda": DEVICE,
     **dict.fromkeys(
-        ("Tensor.numpy", "Tensor.__array__", "Tensor.__array_wrap__",
-         "Tensor.__dlpack__", "Tensor.__dlpack_device__", "Tensor.__complex__",
-         "Tensor.__trunc__"), ESCAPE),
+        (
+            "Tensor.numpy",
+            "Tensor.__array__",
+            "Tensor.__array_wrap__",
+            "Tensor.__dlpack__",
+            "Tensor.__dlpack_device__",
+            "Tensor.__complex__",
+            "Tensor.__trunc__",
+        ),
+        ESCAPE,
+    ),
     **dict.fromkeys(
-        ("Tensor.__deepcopy__", "Tensor.__reduce_ex__", "Tensor.__reduce__",
-         "Tensor.__setstate__"), COPIED),
+        (
+            "Tensor.__deepcopy__",
+            "Tensor.__reduce_ex__",
+            "Tensor.__reduce__",
+            "Tensor.__setstate__",
+        ),
+        COPIED,
+    ),
     **dict.fromkeys(
-        ("Tensor.register_hook", "Tensor.retain_grad"), "called by backward"),
+        ("Tensor.register_hook", "Tensor.retain_grad"), "called by backward"
+    ),
 }
 # Primitives that no single sample records, and who tests them.
 ELSEWHERE = {
-    "input": "every graph", "call": "test_jit.py", "item": "test_jit.py",
-    "leaf": "every gradient", "stop_gradient": "test_vjp.py; finished programs drop it",
+    "input": "every graph",
+    "call": "test_jit.py",
+    "item": "test_jit.py",
+    "leaf": "every gradient",
+    "stop_gradient": "test_vjp.py; finished programs drop it",
 }
 
 
@@ -89,5 +119,3 @@ def recorded():
 def test_every_primitive_is_recorded_by_a_sample():
     missing = OPS.keys() - recorded() - ELSEWHERE.keys()
     assert not missing
-
-

@@ -42,9 +42,7 @@ def test_a_loaded_program_gives_the_same(sample):
     for seed in (1, 1) if sample.name in BRANCHING else (2, 3):
         want = sample.function(*arguments(sample, seed))
         assert_close(program(*arguments(sample, seed)), want, sample.rtol)
-        assert_same(
-            loaded(*arguments(sample, seed)), program(*arguments(sample, seed))
-        )
+        assert_same(loaded(*arguments(sample, seed)), program(*arguments(sample, seed)))
 
 
 @each([s for s in SAMPLES if s.name in NOT_TRACED])

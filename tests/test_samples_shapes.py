@@ -25,12 +25,21 @@ DTYPES = (*FLOATS, *HALVES, "int64", "int32", "uint8")
 # Of two types the later one; only the two halves meet in neither of them.
 LADDER = ("uint8", "int32", "int64", *HALVES, *FLOATS)
 UNARY = {
-    "neg": np.negative, "abs": np.abs, "exp": np.exp, "tanh": np.tanh, "sin": np.sin,
-    "floor": np.floor, "square": np.square,
+    "neg": np.negative,
+    "abs": np.abs,
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "sin": np.sin,
+    "floor": np.floor,
+    "square": np.square,
 }
 BINARY = {
-    "add": np.add, "mul": np.multiply, "maximum": np.maximum, "minimum": np.minimum,
-    "lt": np.less, "eq": np.equal,
+    "add": np.add,
+    "mul": np.multiply,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "lt": np.less,
+    "eq": np.equal,
 }
 REDUCTIONS = {"sum": np.sum, "amax": np.max, "amin": np.min, "prod": np.prod}
 PROGRAMS = {
@@ -121,13 +130,16 @@ def test_reductions(name, shape, keepdim, dtype, data):
 @given(SHAPES, st.sampled_from(FLOATS), SEEDS)
 def test_empty_sums_and_products(shape, dtype, seed):
     x = numbers(seed, (*shape, 0), dtype)
-    assert_same(both(lambda t: (t.sum(-1), t.prod(-1), t.sum(0)), x),
-                (x.sum(-1), x.prod(-1), x.sum(0)))
+    assert_same(
+        both(lambda t: (t.sum(-1), t.prod(-1), t.sum(0)), x),
+        (x.sum(-1), x.prod(-1), x.sum(0)),
+    )
 
 
 @few
-@given(st.sampled_from(sorted(PROGRAMS)), pairs(), st.sampled_from(FLOATS + HALVES),
-SEEDS)
+@given(
+    st.sampled_from(sorted(PROGRAMS)), pairs(), st.sampled_from(FLOATS + HALVES), SEEDS
+)
 def test_programs(name, shapes, dtype, seed):
     shapes = [s or (1,) for s in shapes]
     both(PROGRAMS[name], *(numbers(seed + i, s, dtype) for i, s in enumerate(shapes)))

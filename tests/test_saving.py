@@ -1,4 +1,5 @@
 """`save` and `load`: what goes in comes out; what cannot is refused by its place."""
+
 from __future__ import annotations
 
 import io
@@ -16,8 +17,8 @@ import tracefuse as torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tracefuse import nn
-from tracefuse.api import container
-from tracefuse.api.container_check import KNOWN
+from tracefuse.api.files import container
+from tracefuse.api.files.container_check import KNOWN
 from tracefuse.tracer.errors import DeviceError, FormatError, TraceError
 from tracefuse.tracer.types import DTYPES
 
@@ -67,10 +68,12 @@ def tensors(draw):
 def nests(leaf):
     return st.recursive(
         leaf,
-        lambda below: st.lists(below, max_size=3)
-        | st.lists(below, max_size=3).map(tuple)
-        | st.dictionaries(KEYS, below, max_size=3)
-        | st.dictionaries(KEYS, below, max_size=3).map(OrderedDict),
+        lambda below: (
+            st.lists(below, max_size=3)
+            | st.lists(below, max_size=3).map(tuple)
+            | st.dictionaries(KEYS, below, max_size=3)
+            | st.dictionaries(KEYS, below, max_size=3).map(OrderedDict)
+        ),
         max_leaves=12,
     )
 

@@ -11,8 +11,8 @@ the profile hook costs a factor of two to four, while recording only.
 
 from __future__ import annotations
 
-import os
 import gc
+import os
 import sys
 import types
 from typing import Any, Callable, Optional, Tuple
@@ -96,10 +96,10 @@ class Listener:
         if on:
             self._collects = gc.isenabled()
             gc.disable()
-        elif self._collects:
-            gc.enable()
         self._switch(on)
         self._on = on
+        if not on and self._collects:
+            gc.enable()
 
     def deaf_to(self, function: Callable) -> Callable:
         """`function`, not listened to: what the library does for itself."""

@@ -136,9 +136,7 @@ class Recorder:
     def _widen(self, t: Any, shadow: Shadow) -> None:
         """A second view: from here on the storage's root carries the value."""
         array = t._storage.array
-        root = placeholder(
-            f"x{len(self.inputs)}", array.shape, from_numpy(array.dtype)
-        )
+        root = placeholder(f"x{len(self.inputs)}", array.shape, from_numpy(array.dtype))
         root.data = array
         self.inputs.append(Input(root, "root", t))
         root = self._border(t, root)

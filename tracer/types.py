@@ -100,7 +100,9 @@ def promote_types(a: DType, b: DType) -> DType:
     if a.category != b.category:
         return a if a.category > b.category else b
     if a.is_floating_point:
-        return a if a.itemsize > b.itemsize else b if b.itemsize > a.itemsize else float32
+        return (
+            a if a.itemsize > b.itemsize else b if b.itemsize > a.itemsize else float32
+        )
     return _meet_integers(a, b)
 
 

@@ -3,17 +3,18 @@
 It is the one file in the house that imports the public face, since it stands for
 what stands outside: PyTorch's names, and `jit` around the whole training step.
 """
+
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Callable
 
 import tracefuse
 from tracefuse import nn, optim
 from tracefuse.utils.data import DataLoader, TensorDataset, random_split
 
-__all__ = ["Digits", "Run", "split", "train", "scores", "trace"]
+__all__ = ["Digits", "Run", "split", "train", "race", "scores", "trace"]
 
 
 class Digits(nn.Module):
@@ -39,13 +40,13 @@ class Digits(nn.Module):
 
 @dataclass
 class Run:
-    """One training: the model, its step, and the seconds each step took."""
+    """One training: its model, its step as jitted, and that step as it was called."""
 
     model: Digits
     step: Any
+    call: Callable
     accuracy: float = 0.0
-    seconds: list[float] = field(default_factory=list)
-    batch: tuple = ()
+    first_call: float = 0.0
 
 
 def split(seed: int):
@@ -77,19 +78,31 @@ def train(learn, held_out, *, seed, epochs, batch_size, jitted, progress) -> Run
     tracefuse.manual_seed(seed)
     model = Digits()
     step = training_step(model, optim.Adam(model.parameters(), lr=3e-3))
-    run = Run(model, step)
-    call = step if jitted else step.__wrapped__
+    run = Run(model, step, step if jitted else step.__wrapped__)
     loader = DataLoader(learn, batch_size=batch_size, shuffle=True)
     for _ in range(epochs):
         model.train()
-        for run.batch in loader:
+        for images, labels in loader:
             start = time.perf_counter()
-            loss = call(*run.batch)
-            run.seconds.append(time.perf_counter() - start)
+            loss = run.call(images, labels)
+            run.first_call = run.first_call or time.perf_counter() - start
             progress.batch(loss.item())
         run.accuracy = accuracy(model, held_out)
         progress.epoch(run.accuracy)
     return run
+
+
+def race(runs, batch, rounds=50):
+    """Seconds of each round for each run, which take turns on one batch."""
+    seconds = [[] for _ in runs]
+    for run in runs:
+        run.model.train()
+    for _ in range(rounds):
+        for run, taken in zip(runs, seconds):
+            start = time.perf_counter()
+            run.call(*batch)
+            taken.append(time.perf_counter() - start)
+    return seconds
 
 
 def scores(model, part):

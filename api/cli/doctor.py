@@ -1,4 +1,5 @@
 """`python -m tracefuse doctor`: what was found here, and what is missing for what."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """What the NVIDIA driver says of itself; no context is made, no memory taken."""
+
 from __future__ import annotations
 
 import ctypes

@@ -1,4 +1,5 @@
 """The command line: one parser, one function for each command."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """Progress of a training: a bar on a terminal, plain lines on a pipe."""
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """Data that comes with the package: the UCI optical digits."""
+
 from __future__ import annotations
 
 import os.path

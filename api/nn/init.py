@@ -9,10 +9,10 @@ from typing import Any, Optional
 import numpy as np
 
 from ...tracer.record import state
-from ..creation import from_numpy
-from ..fill import eye
+from ..arrays.creation import from_numpy
+from ..arrays.fill import eye
 from ..gradmode import no_grad
-from ..random import standard_normal, uniform
+from ..random.draws import standard_normal, uniform
 from ..tensor import Tensor, write
 
 __all__ = ["uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_"]

@@ -7,7 +7,7 @@ from typing import Any, Optional
 from ...tracer.record import state
 from ...tracer.storage import tracked
 from ...tracer.watch import touch
-from ..fill import empty
+from ..arrays.fill import empty
 from ..tensor import Tensor, require_grad, view
 
 __all__ = ["Parameter", "UninitializedParameter"]

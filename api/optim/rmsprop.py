@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...tracer.types import float32, float64
-from ..composite import cast
-from ..fill import full_like, zeros, zeros_like
-from ..pointwise import sqrt
+from ..arrays.fill import full_like, zeros, zeros_like
+from ..math.composite import cast
+from ..math.pointwise import sqrt
 from ..tensor import Tensor, write
 from .optimizer import Optimizer, check_options, check_rate
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from typing import Any
 
 from ...tracer.watch import touch
-from ..attributes import clone
-from ..composite import cast
+from ..arrays.attributes import clone
+from ..math.composite import cast
 from ..tensor import Tensor
 
 __all__ = ["Saving"]

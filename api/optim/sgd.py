@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...tracer.watch import touch
-from ..attributes import clone
+from ..arrays.attributes import clone
 from ..tensor import Tensor, write
 from .optimizer import Optimizer, check_options, check_rate
 

@@ -8,7 +8,7 @@ from ...tracer.errors import FormatError
 from ...tracer.literals import Literals
 from ...tracer.sizes import Dim, Int
 from ...tracer.tokens import lines
-from ..plain import SCALARS, decode, show
+from ..files.plain import SCALARS, decode, show
 
 __all__ = ["Field"]
 

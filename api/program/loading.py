@@ -10,12 +10,12 @@ from ...tracer.errors import FormatError
 from ...tracer.parse import parse_graph
 from ...tracer.sizes import Dim
 from ...tracer.types import BY_SHORT
-from .. import container
-from ..contents import check_location, contents
+from ..files import container
+from ..files.contents import check_location, contents
+from ..files.plain import loads, show
+from ..files.stored import revive
 from ..jit.path import NotKept
 from ..jit.unpack import Kind
-from ..plain import loads, show
-from ..stored import revive
 from ..tensor import Tensor, fresh
 from .fields import Field
 from .program import Program

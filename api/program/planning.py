@@ -9,8 +9,8 @@ from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, node
 from ...tracer.sizes import Dim, parse_size
 from ...tracer.types import DType
-from ..generator import default_generator
 from ..jit.path import Path, Ref, Source
+from ..random.generator import default_generator
 from ..tensor import Tensor
 from .plan import STEPS, Place, Plan, portable
 

@@ -12,13 +12,13 @@ from ...tracer.record import state as thread
 from ...tracer.sizes import Dim, Int, hint, same_size, substitute
 from ...tracer.splice import Splice
 from ...tracer.types import int64
+from ..arrays.scalars import item
 from ..device import check_device
 from ..engine import executable
-from ..generator import default_generator
 from ..jit.jitted import Jitted
 from ..jit.tree import Fork, Tree
 from ..jit.unpack import Kind
-from ..scalars import item
+from ..random.generator import default_generator
 from ..tensor import Tensor, view, wrap, write
 from .plan import Place, Plan
 from .signature import Signature

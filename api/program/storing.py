@@ -14,10 +14,10 @@ from ...tracer.pytree import Spec
 from ...tracer.sizes import Dim, Int
 from ...tracer.text import print_graph
 from ...tracer.types import BY_NUMPY, DType
-from ..contents import store
+from ..files.contents import store
+from ..files.plain import SCALARS, dumps, encode_number, show
+from ..files.stored import kind_of
 from ..jit.unpack import Kind
-from ..plain import SCALARS, dumps, encode_number, show
-from ..stored import kind_of
 from .plan import PLAIN_KINDS, Place, Plan
 
 __all__ = ["save_program", "graph_key"]

@@ -1,4 +1,5 @@
 """python -m tracefuse"""
+
 from tracefuse.api.cli.main import main
 
 if __name__ == "__main__":

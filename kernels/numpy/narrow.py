@@ -29,6 +29,9 @@ def is_narrow(shape: tuple, axis: int) -> bool:
 
 def reduce_narrow(ufunc: np.ufunc, x: Array, out: Array) -> None:
     """`ufunc.reduce` along the last axis (2 to NARROW elements), which `out` keeps."""
+    if x.size < WORTH:  # a symbolic size turned out small
+        ufunc.reduce(x, -1, out.dtype, out, True)
+        return
     total = out[..., 0]
     ufunc(x[..., 0], x[..., 1], out=total)
     for k in range(2, x.shape[-1]):

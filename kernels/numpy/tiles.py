@@ -141,7 +141,7 @@ def tiling(sizes: tuple, inner: frozenset, width: int, work: int) -> Tiling:
     count = elements(sizes)
     static = all(type(n) is int for n in sizes)
     threaded = not static or (count >= THREADED and count * work >= WORTH)
-    tile = _tile_elements(count, width, threaded)
+    tile = _tile_elements(count, width, threaded and static)
     whole, cut = set(inner), -1
     for a in reversed(range(len(sizes))):
         if a in whole:
@@ -159,10 +159,10 @@ def _first(sizes: tuple, inner: frozenset) -> Optional[int]:
     return next((a for a in range(len(sizes)) if a not in inner), None)
 
 
-def _tile_elements(count: int, width: int, threaded: bool) -> int:
+def _tile_elements(count: int, width: int, shared: bool) -> int:
     fitting = 1 << (CACHE // width).bit_length() - 1
     tile = max(LEAST, min(MOST, fitting))
-    if threaded:
+    if shared:
         tile = min(tile, max(LEAST, count // 8))
     return tile
 

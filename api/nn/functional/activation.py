@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...composite import in_float32
-from ...parts import chunk
-from ...pointwise import erf, exp, expm1, log1p, sigmoid, tanh
-from ...pointwise import relu as _relu
-from ...scans import log_softmax, softmax
-from ...shapes import reshape
+from ...arrays.parts import chunk
+from ...arrays.shapes import reshape
+from ...math.composite import in_float32
+from ...math.pointwise import erf, exp, expm1, log1p, sigmoid, tanh
+from ...math.pointwise import relu as _relu
+from ...math.scans import log_softmax, softmax
 from ...tensor import Tensor, pointwise, write
 
 __all__ = ["relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu"]

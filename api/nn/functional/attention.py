@@ -6,11 +6,11 @@ import math
 from typing import Optional
 
 from ....tracer.types import bool_, int64
-from ...composite import iota
-from ...products import matmul
-from ...repeating import repeat_interleave
-from ...scans import softmax
-from ...shapes import transpose
+from ...arrays.repeating import repeat_interleave
+from ...arrays.shapes import transpose
+from ...math.composite import iota
+from ...math.products import matmul
+from ...math.scans import softmax
 from ...tensor import Tensor, pointwise
 from .dropout import dropout
 

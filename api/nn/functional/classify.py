@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Optional
 
 from ....tracer.types import int64, uint8
-from ...comparison import where
-from ...composite import cast
-from ...fill import ones
-from ...reductions import sum as total
-from ...scans import log_softmax
-from ...shapes import movedim, reshape
+from ...arrays.fill import ones
+from ...arrays.shapes import movedim, reshape
+from ...math.comparison import where
+from ...math.composite import cast
+from ...math.reductions import sum as total
+from ...math.scans import log_softmax
 from ...tensor import Tensor, apply, pointwise
 from .reduction import check_reduction, reduced
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, Optional
 
-from ...shapes import expand, permute, reshape
+from ...arrays.shapes import expand, permute, reshape
 from ...tensor import Tensor, apply, view
 from .sliding import all_windows, around, batched, each
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...norms import vector_norm
-from ...pointwise import sqrt
-from ...reductions import sum as total
+from ...math.norms import vector_norm
+from ...math.pointwise import sqrt
+from ...math.reductions import sum as total
 from ...tensor import Tensor, pointwise
 from .reduction import reduced
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...random import bernoulli_mask
+from ...random.draws import bernoulli_mask
 from ...tensor import Tensor, pointwise, write
 
 __all__ = ["dropout", "dropout1d", "dropout2d", "dropout3d"]

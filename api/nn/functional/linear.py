@@ -6,12 +6,12 @@ from typing import Any, Optional
 
 from ....tracer.record import state
 from ....tracer.types import int32, int64
-from ...attributes import detach
-from ...composite import cast, iota
-from ...products import matmul
-from ...reductions import sum as total
-from ...shapes import expand, squeeze, unsqueeze
-from ...shapes import t as transposed
+from ...arrays.attributes import detach
+from ...arrays.shapes import expand, squeeze, unsqueeze
+from ...arrays.shapes import t as transposed
+from ...math.composite import cast, iota
+from ...math.products import matmul
+from ...math.reductions import sum as total
 from ...tensor import Tensor, apply, pointwise
 
 __all__ = ["linear", "bilinear", "embedding", "one_hot"]

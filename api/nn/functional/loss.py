@@ -7,9 +7,9 @@ import warnings
 from typing import Optional
 
 from ....tracer.record import state
-from ...pointwise import abs as magnitude
-from ...pointwise import exp, log, log1p
-from ...reductions import sum as total
+from ...math.pointwise import abs as magnitude
+from ...math.pointwise import exp, log, log1p
+from ...math.reductions import sum as total
 from ...tensor import Tensor, pointwise
 from .reduction import check_reduction, reduced, warn_sizes
 

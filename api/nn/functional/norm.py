@@ -10,12 +10,12 @@ import math
 from typing import Any, Optional
 
 from ....tracer.types import HALVES, float32
-from ...composite import cast
+from ...arrays.shapes import reshape
 from ...dtypes import finfo
 from ...gradmode import no_grad
-from ...pointwise import sqrt
-from ...reductions import average
-from ...shapes import reshape
+from ...math.composite import cast
+from ...math.pointwise import sqrt
+from ...math.reductions import average
 from ...tensor import Tensor, write
 
 __all__ = ["layer_norm", "rms_norm", "group_norm", "instance_norm", "batch_norm"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ...joining import cat
-from ...parts import narrow
-from ...repeating import flip
-from ...shapes import expand
+from ...arrays.joining import cat
+from ...arrays.parts import narrow
+from ...arrays.repeating import flip
+from ...arrays.shapes import expand
 from ...tensor import Tensor, apply
 
 __all__ = ["pad"]

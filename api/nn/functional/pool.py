@@ -6,12 +6,12 @@ from math import prod
 from typing import Any, Optional
 
 from ....tracer.record import state
-from ...fill import filled
-from ...joining import stack
-from ...parts import narrow
-from ...reductions import mean
-from ...reductions import sum as total
-from ...shapes import reshape
+from ...arrays.fill import filled
+from ...arrays.joining import stack
+from ...arrays.parts import narrow
+from ...arrays.shapes import reshape
+from ...math.reductions import mean
+from ...math.reductions import sum as total
 from ...tensor import Tensor, apply, view
 from .sliding import all_windows, around, batched, each
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from ...reductions import mean
-from ...reductions import sum as total
+from ...math.reductions import mean
+from ...math.reductions import sum as total
 from ...tensor import Tensor
 
 __all__ = ["check_reduction", "reduced", "warn_sizes"]

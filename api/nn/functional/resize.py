@@ -6,10 +6,10 @@ from math import prod
 from typing import Any, Optional
 
 from ....tracer.types import HALVES, float32, float64, int64
-from ...composite import cast, iota
-from ...gathering import index_select
-from ...pointwise import floor
-from ...shapes import permute, reshape
+from ...arrays.gathering import index_select
+from ...arrays.shapes import permute, reshape
+from ...math.composite import cast, iota
+from ...math.pointwise import floor
 from ...tensor import Tensor, apply, pointwise
 from .sliding import all_windows, around, batched, each
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ...fill import full
+from ...arrays.fill import full
 from ...tensor import Tensor
 from ..functional import activation as F
 from ..module import Module

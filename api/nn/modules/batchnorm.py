@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ....tracer.types import int64
-from ...fill import empty, zeros
+from ...arrays.fill import empty, zeros
+from ...arrays.shapes import unsqueeze
 from ...gradmode import no_grad
-from ...shapes import unsqueeze
 from ...tensor import Tensor
 from .. import init
 from ..functional import norm as F

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Optional
 
-from ...fill import empty
+from ...arrays.fill import empty
 from ...tensor import Tensor
 from .. import init
 from ..functional import conv as F

@@ -7,7 +7,7 @@ from typing import Any, Iterator
 
 from ....tracer.record import state
 from ....tracer.watch import touch
-from ...fill import empty
+from ...arrays.fill import empty
 from ...tensor import Tensor
 from ..module import Module
 from ..parameter import UninitializedParameter

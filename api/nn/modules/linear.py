@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, Optional
 
-from ...attributes import detach
-from ...fill import empty
+from ...arrays.attributes import detach
+from ...arrays.fill import empty
+from ...arrays.shapes import flatten, unflatten
 from ...gradmode import no_grad
-from ...shapes import flatten, unflatten
 from ...tensor import Tensor
 from .. import init
 from ..functional import linear as F

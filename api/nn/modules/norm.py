@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from ...fill import empty
+from ...arrays.fill import empty
 from ...tensor import Tensor
 from .. import init
 from ..functional import norm as F

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Union
 
-from ...fill import zeros
+from ...arrays.fill import zeros
+from ...arrays.joining import stack
 from ...gradmode import no_grad
-from ...joining import stack
-from ...norms import vector_norm
+from ...math.norms import vector_norm
 from ...tensor import Tensor, pointwise, write
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]

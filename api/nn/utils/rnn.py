@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ...joining import stack
-from ...shapes import transpose
+from ...arrays.joining import stack
+from ...arrays.shapes import transpose
 from ...tensor import Tensor
 from ..functional.padding import pad
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from ...joining import cat
-from ...parts import narrow
-from ...shapes import reshape
+from ...arrays.joining import cat
+from ...arrays.parts import narrow
+from ...arrays.shapes import reshape
 from ...tensor import Tensor
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]

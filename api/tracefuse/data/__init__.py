@@ -1,2 +1,3 @@
 """Data that comes with the package."""
+
 from tracefuse.api.data import *

@@ -1,3 +1,3 @@
 """Norms and products under the names of `torch.linalg`."""
 
-from tracefuse.api.linalg import *
+from tracefuse.api.math.linalg import *

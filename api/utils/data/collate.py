@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ...creation import as_tensor, tensor
+from ...arrays.creation import as_tensor, tensor
+from ...arrays.joining import stack
 from ...dtypes import float64
-from ...joining import stack
 from ...tensor import Tensor
 
 __all__ = ["default_collate", "default_convert"]

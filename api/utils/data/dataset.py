@@ -7,8 +7,8 @@ import itertools
 import math
 from typing import Any, Iterable, Iterator, Optional, Sequence
 
-from ...creation import tensor
-from ...random import randperm
+from ...arrays.creation import tensor
+from ...random.draws import randperm
 from ...tensor import Tensor
 
 __all__ = ["Dataset", "IterableDataset", "TensorDataset", "ConcatDataset"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Any, Iterable, Iterator, Optional, Sequence
 
-from ...creation import as_tensor
+from ...arrays.creation import as_tensor
 from ...dtypes import double
-from ...generator import Generator
-from ...multinomial import multinomial
-from ...random import randint, randperm
+from ...random.draws import randint, randperm
+from ...random.generator import Generator
+from ...random.multinomial import multinomial
 
 __all__ = ["Sampler", "SequentialSampler", "RandomSampler", "SubsetRandomSampler"]
 __all__ += ["WeightedRandomSampler", "BatchSampler"]

@@ -1,0 +1,1 @@
+"""Making, viewing, picking and showing tensors."""

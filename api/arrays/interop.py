@@ -1,0 +1,156 @@
+"""NumPy, DLPack, copy and pickle; without a copy where memory allows."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Optional
+
+import numpy as np
+
+from ...tracer.record import state
+from ...tracer.storage import Storage, memory_steps, view_array
+from ..tensor import Tensor, fresh, method, require_grad, view
+from .attributes import clone
+from .creation import adopt, from_numpy, share
+from .scalars import numbers
+
+__all__ = ["from_dlpack"]
+
+
+# -- NumPy
+
+
+@method
+def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
+    """Its memory as an array: both see what either writes.
+
+    RuntimeError for a tensor that requires grad, unless `force`.
+
+    >>> import tracefuse
+    >>> tracefuse.ones(2).numpy()
+    array([1., 1.], dtype=float32)
+    """
+    if self.requires_grad and not force:
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use "
+            "tensor.detach().numpy() instead."
+        )
+    array = numbers(self, "numpy()")
+    if state.recorder is None:
+        share(self._storage)
+        return array
+    return array.copy()  # what was recorded so far is no memory to write to
+
+
+def _array(self: Tensor, dtype: Any = None, copy: Optional[bool] = None) -> np.ndarray:
+    """`np.asarray(t)` shares memory, `np.array(t)` and other types copy."""
+    array = numpy(self)
+    if dtype is not None and np.dtype(dtype) != array.dtype:
+        if copy is False:
+            raise ValueError(f"no {dtype} array of {self.dtype} without a copy")
+        return array.astype(dtype)
+    return array.copy() if copy else array
+
+
+def _wrap(self: Tensor, array: Any, context: Any = None, scalar: bool = False) -> Any:
+    """What a NumPy function makes of a tensor is a tensor again, as in PyTorch."""
+    return from_numpy(np.asarray(array))
+
+
+Tensor.__array__ = _array  # type: ignore[attr-defined]
+Tensor.__array_wrap__ = _wrap  # type: ignore[attr-defined]
+
+
+# -- DLPack
+
+
+def _dlpack(self: Tensor, **options: Any) -> Any:
+    """Its memory for other libraries; BufferError for what DLPack cannot say."""
+    options = {k: v for k, v in options.items() if v is not None}
+    return numpy(self).__dlpack__(**options)
+
+
+Tensor.__dlpack__ = _dlpack  # type: ignore[attr-defined]
+Tensor.__dlpack_device__ = lambda self: (1, 0)  # type: ignore[attr-defined]
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor on the memory of another library's array, without a copy.
+
+    >>> import numpy
+    >>> from_dlpack(numpy.ones(2))
+    tensor([1., 1.], dtype=tracefuse.float64)
+    """
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(
+            f"from_dlpack() wants an object with __dlpack__, not {type(ext_tensor)}"
+        )
+    if isinstance(ext_tensor, np.ndarray):
+        return from_numpy(ext_tensor)
+    return adopt(np.from_dlpack(ext_tensor))
+
+
+# -- copy and pickle
+
+
+def _copy(self: Tensor) -> Tensor:
+    """Another object for the same memory."""
+    if self.requires_grad and self.is_leaf:  # type: ignore[attr-defined]
+        return require_grad(view(self, "stop_gradient"))
+    return view(self, "reshape", shape=tuple(self.shape))
+
+
+def _deepcopy(self: Tensor, memo: dict) -> Tensor:
+    """A copy of the memory; tensors that shared it share the copy.
+
+    RuntimeError for a result of tracked operations, as in PyTorch.
+    """
+    if id(self) in memo:
+        return memo[id(self)]
+    if not self.is_leaf:  # type: ignore[attr-defined]
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the "
+            "deepcopy protocol at the moment."
+        )
+    new = _copied(self, memo)
+    memo[id(self)] = new
+    if self.requires_grad:
+        require_grad(new)
+    vars(new).update(copy.deepcopy(vars(self), memo))
+    new._grad = copy.deepcopy(self._grad, memo)
+    return new
+
+
+def _copied(t: Tensor, memo: dict) -> Tensor:
+    if state.recorder is not None:
+        return clone(t)
+    storage = memo.get(id(t._storage))
+    if storage is None:
+        storage = memo[id(t._storage)] = Storage(t._storage.array.copy())
+    new = fresh(storage.array, type(t))
+    marks = ("leaf", "stop_gradient")
+    steps = memory_steps(t._steps)
+    new._storage = storage
+    new._steps = tuple(step for step in steps if step[0] not in marks)
+    new._array = view_array(storage.array, new._steps)
+    return new
+
+
+def _reduce(self: Tensor, protocol: Any) -> tuple:
+    array = np.ascontiguousarray(numbers(self, "pickling"))
+    array = array.reshape(tuple(self.shape))
+    leaf = bool(self.requires_grad and self.is_leaf)  # type: ignore[attr-defined]
+    return _rebuilt, (type(self), array, leaf, vars(self))
+
+
+def _rebuilt(
+    cls: type, array: np.ndarray, requires_grad: bool, attributes: dict
+) -> Any:
+    new = fresh(array, cls)
+    vars(new).update(attributes)
+    return require_grad(new) if requires_grad else new
+
+
+Tensor.__copy__ = _copy  # type: ignore[attr-defined]
+Tensor.__deepcopy__ = _deepcopy  # type: ignore[attr-defined]
+Tensor.__reduce_ex__ = _reduce  # type: ignore

@@ -1,0 +1,1 @@
+"""Files: the container, and what is put into it."""
