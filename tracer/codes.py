@@ -15,7 +15,7 @@ import gc
 import os
 import sys
 import types
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Optional
 
 from .where import is_library
 
@@ -128,7 +128,7 @@ class Listener:
                 self.opaque = f"it calls {name}, which may answer differently each time"
 
 
-Tools = Tuple[Callable[[bool], None], Callable[[], None]]
+Tools = tuple[Callable[[bool], None], Callable[[], None]]
 
 
 def _profile(listener: Listener) -> Tools:

@@ -29,7 +29,10 @@ _registry: dict[type, tuple[Callable, Callable]] = {}
 
 
 def register(kind: type, flatten: Callable, rebuild: Callable) -> None:
-    """Make `kind` a container: `flatten(x)` -> (children, keys), `rebuild(keys, children)`."""
+    """Make `kind` a container.
+
+    `flatten(x)` gives (children, keys), `rebuild(keys, children)` the container.
+    """
     _registry[kind] = (flatten, rebuild)
 
 

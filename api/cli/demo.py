@@ -136,6 +136,7 @@ class Demo:
     def show_source(self, jitted: digits.Run) -> None:
         """A piece of the generated code, and a file with all of it."""
         path = self.folder / "step.py"
+        jitted.model.train()
         source = jitted.step.lower(*self.batch()).source
         path.write_text(source, encoding="utf-8")
         self.summary["source"] = str(path)

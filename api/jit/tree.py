@@ -47,7 +47,7 @@ class Tree:
         """Insert a path. NotKept when it has too many forks for a tree."""
         if len(path.guards) > _DEEPEST:
             raise NotKept(
-                f"Python looked at {len(path.guards)} values on the way: it drives, and "
+                f"Python looked at {len(path.guards)} values: it drives, and "
                 "each piece between two looks is compiled once"
             )
         values = self._merge(path)
@@ -86,7 +86,7 @@ class Tree:
     def _insert(self, guards: list, end: End) -> Union[Fork, End]:
         here = root = self.root
         above: Optional[tuple] = None
-        for i, (value, outcome, line) in enumerate(guards):
+        for value, outcome, line in guards:
             if here is None:
                 here = Fork(value, line)
                 if above is None:
