@@ -151,7 +151,7 @@ class Jitted:
         return Pins.of([self.__wrapped__, *objects], codes, moving)
 
     def _check_settled(self, pins: Pins, held: list) -> None:
-        """Code that could change Python state is kept once a whole call changed none."""
+        """Code that could change Python state is kept once a call changed none."""
         if any(p.hold() for p in held):
             return
         self._suspects = [*self._suspects[-7:], pins]
