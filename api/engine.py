@@ -20,6 +20,7 @@ __all__ = ["executable", "run", "evaluate"]
 
 _cache: dict[Any, Executable] = {}
 _lock = threading.Lock()
+_KEPT = 4096  # structures remembered; the oldest are forgotten first
 
 
 def executable(graph: Graph, donated: tuple = ()) -> Executable:
@@ -35,6 +36,8 @@ def executable(graph: Graph, donated: tuple = ()) -> Executable:
             if found is None:
                 found = compile(simplify(graph), donated=donated)
                 _cache[key] = found
+                while len(_cache) > _KEPT:
+                    _cache.pop(next(iter(_cache)), None)
     return found
 
 
