@@ -133,7 +133,7 @@ def _owner(leaf: Value) -> Optional[Tensor]:
 
 
 def _accumulate(t: Tensor, g: Tensor, create_graph: bool) -> None:
-    for hook in t._steps[-1][1]["of"].hooks if t.is_leaf else ():
+    for hook in t._steps[-1][1]["of"].hooks if _is_leaf(t) else ():
         replaced = hook(g)
         g = g if replaced is None else replaced
     before = t.grad  # type: ignore[attr-defined]

@@ -16,7 +16,6 @@ from typing import Any, Callable, Optional, TypeVar
 import numpy as np
 
 from ..kernels.numpy.floats import floats, quiet
-from ..tracer.algebra import Algebra
 from ..tracer.graph import Value, constant, here, make
 from ..tracer.ops import OPS
 from ..tracer.pytree import register
@@ -25,6 +24,7 @@ from ..tracer.sizes import Dim, broadcast
 from ..tracer.storage import SHARED, Storage, put, tracked
 from ..tracer.types import BY_NUMPY, DType, bool_
 from ..tracer.where import user_line
+from .declared import Declared
 from .defaults import defaults
 from .history import remember, require_grad, root_of, tape
 from .promotion import common_type
@@ -52,7 +52,7 @@ class Size(tuple):
 register(Size, lambda x: (x, None), lambda keys, children: Size(children))
 
 
-class Tensor(Algebra):
+class Tensor(Declared):
     """An array of one element type that remembers how to be differentiated.
 
     Made by `tensor`, `zeros`, `randn`, ... and by operations on other tensors.
@@ -155,7 +155,7 @@ def fresh(array: Any, cls: type = Tensor) -> Tensor:
     """A tensor that owns `array` (no copy)."""
     if type(array) is not np.ndarray:
         array = np.asarray(array)
-    t = object.__new__(cls)
+    t: Any = object.__new__(cls)
     t._storage = Storage(array)
     t._steps, t._array, t._value, t._seen, t._grad = (), array, None, -1, None
     return t

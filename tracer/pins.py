@@ -37,7 +37,7 @@ class Pins:
         self.names, self.codes = names, codes
         self.moving = moving  # (id of dict, key): tensors the program itself replaces
         self.places: list[tuple] = []
-        self.watched: list[tuple[dict, dict]] = []
+        self.watched: list[tuple[Any, dict]] = []
         self.arrays: list[str] = []
         self.containers = False  # whether a plain list, dict or set was found
         self.tensors: list[tuple] = []  # (tensor, shape, dtype, steps)

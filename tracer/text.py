@@ -226,4 +226,4 @@ def _undecided(v: Value) -> bool:
 
 
 # `print(graph)` shows the text; repr stays short, for error messages and debuggers.
-Graph.__str__ = print_graph  # type: ignore[method-assign]
+Graph.__str__ = print_graph  # type: ignore[assignment, method-assign]
