@@ -14,6 +14,7 @@ from fusion_graphs import (
 from tracefuse.kernels.axes import locate
 from tracefuse.kernels.fusion import MOST, plan
 from tracefuse.kernels.numpy.arena import Arena
+from tracefuse.kernels.transposed import transpose_products
 from tracefuse.tracer import algebra as al
 from tracefuse.tracer.graph import Graph, make, placeholder
 from tracefuse.tracer.ops import OPS
@@ -229,3 +230,17 @@ def test_every_kind_is_planned():
     handled = {"pointwise", "compare", "reduce", "movement", "window", "contract"}
     handled |= {"index", "scan", "source", "control"}
     assert {op.kind for op in OPS.values()} == handled
+
+
+def test_a_transposed_product_is_computed_so():
+    x, g = placeholder("x", (8, 5), float32), placeholder("g", (8, 3), float32)
+    weight = make(
+        "permute",
+        (make("dot", (make("permute", (x,), axes=(-1, -2)), g)),),
+        axes=(-1, -2),
+    )
+    graph = Graph("weight", [x, g], [weight])
+    (product,) = transpose_products(graph).verify().outputs
+    assert product.op == "dot" and [a.op for a in product.args] == ["permute", "input"]
+    both = Graph("both", [x, g], [weight, weight.args[0]])
+    assert transpose_products(both) is both  # the other reader wants it as it is

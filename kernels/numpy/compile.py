@@ -19,6 +19,7 @@ from typing import Any, Callable, Hashable, NamedTuple, Optional, Sequence
 from ...tracer.graph import Graph
 from ...tracer.structure import graph_key
 from ...tracer.where import generated
+from ..transposed import transpose_products
 from .cache import keep
 from .names import namespace
 from .program import Program
@@ -99,7 +100,7 @@ def compile(
 
 def build(graph: Graph, donated: tuple) -> Executable:
     """Generate, store and load."""
-    source, program = generate(graph, donated)
+    source, program = generate(transpose_products(graph), donated)
     name = program.graph_name
     return Executable(name, source, keep(name, source), records(program))
 
