@@ -17,7 +17,7 @@ from ..tracer.record import Recorder, state
 from ..tracer.storage import Leaf
 from .engine import evaluate
 from .gradmode import no_grad
-from .history import FREED, keep
+from .history import FREED, Kept, keep
 from .tensor import Tensor, fresh, method, value_of, wrap, write
 
 __all__ = ["backward", "grad"]
@@ -207,10 +207,21 @@ def _free(rec: Optional[Recorder], behind: list[Value]) -> None:
     for v in behind:
         if v.op in ("leaf", "input"):
             continue
-        if rec is None:
+        if rec is not None:
+            if any(_reads_live(v)):
+                rec.freed.add(v.id)
+        elif not isinstance(v.data, Kept):
             v.data = FREED if v.data else None
-        elif any(_reads_live(v)):
-            rec.freed.add(v.id)
+            if v.op == "item" and isinstance(v.args[0].data, Kept):
+                _use_up(v, v.args[0])
+
+
+def _use_up(item: Value, call: Value) -> None:
+    """One result of a call has had its backward; the last one frees what was kept."""
+    item.data = FREED
+    call.data.left.discard(item.attrs["index"])
+    if not call.data.left:
+        call.data = FREED
 
 
 def _reads_live(v: Value) -> list[bool]:

@@ -67,7 +67,7 @@ def evaluate(
 def _kept(history: Iterable[Value]) -> dict[int, tuple]:
     known: dict[int, tuple] = {}
     for v in history:
-        if type(v.data) is list:
+        if isinstance(v.data, list):
             for entry in v.data:
                 known[entry[0].id] = entry
     return known

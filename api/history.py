@@ -20,9 +20,15 @@ from ..tracer.storage import Leaf, Storage, derive, tracked
 from ..tracer.types import BY_NUMPY
 from ..tracer.watch import touch
 
-__all__ = ["FREED", "tape", "keep", "remember", "require_grad", "root_of"]
+__all__ = ["FREED", "Kept", "tape", "keep", "remember", "require_grad", "root_of"]
 
 FREED = "freed"  # stands where a history kept arrays, once a backward has used them
+
+
+class Kept(list):
+    """What a call keeps for its backward, until all results in `left` have had one."""
+
+    left: set
 
 
 def tape(t: Any) -> Value:

@@ -19,34 +19,53 @@ _CHEAP = ("pointwise", "compare", "movement", "source")
 
 
 class Split(NamedTuple):
-    """A forward and a backward that meet in what is kept.
+    """A forward that keeps what its backward will read.
 
-    `forward` returns the outputs of the graph, then what is kept. `backward` takes
-    what is kept, then one cotangent for each output in `live`; it returns the
-    cotangents of those values to differentiate by that are numbered in `reached`.
+    `forward` returns the outputs of the graph, then what is `kept`. `wrt` are the
+    values to differentiate by; among the arguments of a call of `forward` they are
+    numbered from `offset`. `live` numbers the outputs that may have a cotangent.
     """
 
     forward: Graph
-    backward: Graph
+    kept: tuple[Value, ...]
+    wrt: tuple[Value, ...]
     live: tuple[int, ...]
-    reached: tuple[int, ...]
+    offset: int = 0
+
+    def backward(self, live: tuple) -> tuple[Graph, tuple]:
+        """The backward from the outputs numbered `live`, and which of `wrt` it reaches.
+
+        It takes what is kept, then their cotangents, and returns the cotangents of
+        those of `wrt` that are numbered in the second result.
+        """
+        memo = self.forward.memo
+        if ("kept", live) not in memo:
+            memo["kept", live] = self._backward(live)
+        return memo["kept", live]
+
+    def _backward(self, live: tuple) -> tuple[Graph, tuple]:
+        cotangents, found = _differentiate(self.forward, self.wrt, live)
+        reached = tuple(i for i, g in enumerate(found) if g is not None)
+        grads = [g for g in found if g is not None]
+        return _from(self.forward.name, self.kept, cotangents, grads), reached
 
 
 def split(graph: Graph, wrt: Sequence[Value], live: tuple) -> Split:
-    """`graph` cut into a forward that keeps residuals and the backward reading them.
+    """`graph` as a forward that keeps what a backward reads.
 
     `wrt` are values of the graph to differentiate by, `live` numbers the outputs that
-    will have a cotangent.
+    may have a cotangent.
     """
+    _, found = _differentiate(graph, wrt, live)
+    kept = tuple(_kept(graph, [g for g in found if g is not None]))
+    forward = Graph(graph.name, graph.inputs, (*graph.outputs, *kept), graph.guards)
+    return Split(forward, kept, tuple(wrt), live)
+
+
+def _differentiate(graph: Graph, wrt: Sequence[Value], live: tuple) -> tuple:
     outputs = [graph.outputs[i] for i in live]
     cotangents = [placeholder(f"g{i}", y.shape, y.dtype) for i, y in zip(live, outputs)]
-    found = vjp(outputs, cotangents, wrt)
-    reached = tuple(i for i, g in enumerate(found) if g is not None)
-    grads = [g for g in found if g is not None]
-    kept = _kept(graph, grads)
-    forward = Graph(graph.name, graph.inputs, (*graph.outputs, *kept), graph.guards)
-    backward = _backward(graph.name, kept, cotangents, grads)
-    return Split(forward, backward, live, reached)
+    return cotangents, vjp(outputs, cotangents, wrt)
 
 
 def _kept(graph: Graph, grads: list[Value]) -> list[Value]:
@@ -76,8 +95,8 @@ def _dear(nodes: list[Value], inputs: set, read: Iterable[int]) -> set[int]:
     return keep
 
 
-def _backward(
-    name: str, kept: list[Value], cotangents: list[Value], grads: list[Value]
+def _from(
+    name: str, kept: Sequence[Value], cotangents: list[Value], grads: list[Value]
 ) -> Graph:
     fresh = [placeholder(f"r{i}", v.shape, v.dtype) for i, v in enumerate(kept)]
     known = {v.id: new for v, new in zip(kept, fresh)}

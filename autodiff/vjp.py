@@ -13,7 +13,6 @@ from ..tracer.errors import DTypeError, ShapeError
 from ..tracer.graph import (
     Graph,
     Value,
-    constant,
     here,
     make,
     placeholder,
@@ -125,19 +124,19 @@ def through_call(v: Value, g: Parts, wanted: Sequence[bool]) -> list[Cotangent]:
 
 def _from_kept(v: Value, g: Parts, split: Any) -> list[Cotangent]:
     """The same where the forward keeps what the backward reads (residuals.py)."""
-    outputs = v.attrs["graph"].outputs
-    first = len(outputs) - len(split.backward.inputs) + len(split.live)
-    kept = [_item(v, i) for i in range(first, len(outputs))]
-    zero = [constant(0, outputs[i].shape, outputs[i].dtype) for i in split.live]
-    given = [g.get(i, nothing) for i, nothing in zip(split.live, zero)]
-    call = make("call", (*kept, *given), graph=split.backward)
-    items = {i: make("item", (call,), index=n) for n, i in enumerate(split.reached)}
-    return [items.get(i) for i in range(len(v.args))]
+    live = tuple(sorted(g))
+    backward, reached = split.backward(live)
+    first = len(v.attrs["graph"].outputs) - len(split.kept)
+    kept = [_item(v, first + n) for n in range(len(split.kept))]
+    call = make("call", (*kept, *(g[i] for i in live)), graph=backward)
+    items = (make("item", (call,), index=n) for n in range(len(reached)))
+    found = dict(zip((split.offset + i for i in reached), items))
+    return [found.get(i) for i in range(len(v.args))]
 
 
 def _item(call: Value, index: int) -> Value:
     """Result number `index`; the very value whose numbers somebody keeps, if any."""
-    for entry in call.data if type(call.data) is list else ():
+    for entry in call.data if isinstance(call.data, list) else ():
         if entry[0].attrs.get("index") == index:
             return entry[0]
     return make("item", (call,), index=index)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import tracefuse
 from tracefuse.api.cli.gpu import driver
 from tracefuse.api.cli.main import main
 
@@ -80,6 +81,33 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
         main(arguments)
     assert error.value.code == 2
     assert "usage: python -m tracefuse" in capsys.readouterr().err
+
+
+def test_show_prints_tensors_and_graph(demo, capsys):
+    _, out = demo
+    assert main(["show", str(out / "model.tracefuse")]) == 0
+    printed = capsys.readouterr().out
+    assert "head.weight        float32 [10, 512]" in printed
+    assert "graph Digits(" in printed and "f32[batch, 64]" in printed
+    assert main(["show", "--source", str(out / "model.tracefuse")]) == 0
+    assert "def Digits(" in capsys.readouterr().out
+
+
+def test_show_prints_a_state(tmp_path, capsys):
+    tracefuse.save({"a": tracefuse.ones(2, 3)}, tmp_path / "state")
+    assert main(["show", str(tmp_path / "state")]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "  a  float32 [2, 3]"
+
+
+@pytest.mark.parametrize("text", [None, "", "no such format", "x" * 100])
+def test_show_says_what_is_wrong_with_a_file(tmp_path, capsys, text):
+    file = tmp_path / "file"
+    if text is not None:
+        file.write_text(text)
+    assert main(["show", str(file)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith("error: ")
+    assert str(file) in printed.err
 
 
 def test_doctor_says_what_it_found(tmp_path, monkeypatch, capsys):

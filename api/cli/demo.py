@@ -142,7 +142,7 @@ class Demo:
         self.summary["source"] = str(path)
         lines = source.count("\n")
         self.say(f"\na kernel of the generated code, all {lines} lines in {path}:\n")
-        self.say("\n".join(f"    {line}" for line in _piece(source)))
+        self.say("\n".join(f"    {line}".rstrip() for line in _piece(source)))
 
     def reload(self, jitted: digits.Run) -> None:
         """Save the traced model; a process without its source says the same."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional, Sequence
 
 from ..version import __version__
-from . import demo, doctor
+from . import demo, doctor, show
 
 __all__ = ["main"]
 
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _demo(commands)
     _doctor(commands)
+    _show(commands)
     return parser
 
 
@@ -57,6 +58,12 @@ def _demo(commands: argparse._SubParsersAction) -> None:
 
 def _doctor(commands: argparse._SubParsersAction) -> None:
     _command(commands, "doctor", doctor.run, "say what was found and what is missing")
+
+
+def _show(commands: argparse._SubParsersAction) -> None:
+    add = _command(commands, "show", show.run, "print what a saved file holds")
+    add("file", metavar="FILE", help="a file that tracefuse saved, or safetensors")
+    add("--source", action="store_true", help="generated code instead of the graph")
 
 
 def _command(

@@ -14,9 +14,10 @@ import numpy as np
 from ...autodiff.residuals import split
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, make, placeholder, reachable
+from ...tracer.ops import OPS
 from ...tracer.storage import Storage
 from ...tracer.types import float32
-from ..history import FREED, tape
+from ..history import FREED, Kept, keep, tape
 from ..tensor import Tensor
 
 __all__ = ["Border", "spent"]
@@ -33,6 +34,7 @@ class Border(NamedTuple):
 
     forward: Graph
     owners: tuple
+    late: tuple  # for each owner: whether the program itself writes what it is seen as
     kept: tuple
     live: tuple
     used: tuple
@@ -40,7 +42,7 @@ class Border(NamedTuple):
     def histories(
         self, inputs: Sequence[tuple], owners: Sequence[Tensor], kept: Sequence
     ) -> dict[int, Value]:
-        """The history of each output that has one.
+        """The history of each output that has one, taken before anything is written.
 
         `inputs` are pairs (array, its storage or None), `kept` the arrays of what is
         kept.
@@ -50,13 +52,24 @@ class Border(NamedTuple):
             return found
         types = self.forward.inputs
         data = [_known(v, *pair) for v, pair in zip(types, inputs)]
-        call = make("call", (*data, *map(tape, owners)), graph=self.forward)
+        leaves = [_next(t) if late else tape(t) for t, late in zip(owners, self.late)]
+        call = make("call", (*data, *leaves), graph=self.forward)
         first = len(self.forward.outputs) - len(self.kept)
         items = [make("item", (call,), index=first + n) for n in range(len(kept))]
-        call.data = [(v, array, still, 0) for v, array in zip(items, kept)]
+        call.data = Kept((v, array, still, 0) for v, array in zip(items, kept))
+        call.data += [keep(t) for t, late in zip(owners, self.late) if not late]
+        call.data.left = set(self.live)
         for i in self.live:
             found[i] = make("item", (call,), index=i)
         return found
+
+
+def _next(t: Tensor) -> Value:
+    """The value that a leaf will be once this program has written to it."""
+    of, storage = t._steps[-1][1]["of"], t._storage
+    of.value = make("leaf", (placeholder("t", t._array.shape, t.dtype),))
+    of.version, of.value.data = storage.version + 1, of
+    return of.value
 
 
 # The storage of arrays that the history alone holds: nobody writes there.
@@ -87,14 +100,20 @@ def find_border(rec: Any, inputs: Sequence[Value], outputs: list) -> Optional[Bo
     leaves = [v for v in behind if v.op == "leaf" and not v.args[0].live]
     graph = Graph(rec.name, (*inputs, *leaves), outputs)
     owners = tuple(_owner(rec, leaf) for leaf in leaves)
+    late = tuple(not _is_input(leaf) for leaf in leaves)
     if not live:
-        return Border(graph, owners, (), live, used)
+        return Border(graph, owners, late, (), live, used)
     parts = split(graph, leaves, live)
-    # Behind the inputs come the leaves: the numbers of what is reached shift.
-    shifted = tuple(len(inputs) + i for i in parts.reached)
-    parts.forward.memo["split"] = parts._replace(reached=shifted)
-    kept = parts.forward.outputs[len(outputs) :]
-    return Border(parts.forward, owners, tuple(kept), live, used)
+    parts.forward.memo["split"] = parts._replace(offset=len(inputs))
+    return Border(parts.forward, owners, late, parts.kept, live, used)
+
+
+def _is_input(leaf: Value) -> bool:
+    """Whether a leaf is seen as it came in: an input, or a view of one."""
+    v = leaf.args[0]
+    while v.args and OPS[v.op].kind == "movement":
+        v = v.args[0]
+    return v.op == "input"
 
 
 def _consumed(rec: Any, v: Value) -> bool:
@@ -104,8 +123,9 @@ def _consumed(rec: Any, v: Value) -> bool:
 
 
 def _owner(rec: Any, leaf: Value) -> Tensor:
-    outside = rec.borders.get(leaf.id)
-    owner = rec.leaves[leaf.id].tensor() if outside is None else outside
+    of, owner = rec.leaves.get(leaf.id), rec.borders.get(leaf.id)
+    if owner is None and of is not None:
+        owner = of.tensor()
     if owner is None or owner._array is None:
         raise TraceError(
             f"a result depends on a variable made at {leaf.line}, which lives only "

@@ -41,7 +41,7 @@ class Source(NamedTuple):
         return hash((self.kind, id(self.at) if self.kind == "pin" else self.at))
 
     def __eq__(self, other: Any) -> bool:
-        if self.kind != other.kind:
+        if not isinstance(other, Source) or self.kind != other.kind:
             return False
         return self.at is other.at if self.kind == "pin" else self.at == other.at
 

@@ -185,7 +185,8 @@ def record(
         raise
     except Exception:
         state.recorder, guess.watcher = before, watcher
-        Recording(rec, None, listener).settle()
+        with contextlib.suppress(TraceError):  # the user's own error matters more
+            Recording(rec, None, listener).settle()
         raise
     except BaseException:
         rec.undo()
