@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Optional, Sequence
 
 from ..autodiff.derivatives import reads
-from ..autodiff.vjp import vjp
+from ..autodiff.vjp import between, vjp
 from ..tracer.errors import TraceError
 from ..tracer.graph import Value, constant, make, reachable
 from ..tracer.record import Recorder, state
@@ -161,8 +161,9 @@ def _differentiate(
     create_graph: bool,
 ) -> list[Optional[Tensor]]:
     behind = reachable(roots, stop=lambda v: not v.live)
-    rec = state.recorder
-    _check_kept(rec, behind)
+    rec, ends = state.recorder, {v.id for v in wrt}
+    passed = [v for v in between(wrt, roots).values() if v.id not in ends]
+    _check_kept(rec, [*passed, *wrt])
     found = vjp(roots, weights, wrt)
     if rec is None:
         history = (*behind, *(w for w in weights if w.data is not None))
@@ -170,7 +171,7 @@ def _differentiate(
     else:
         tensors = [None if g is None else _join(rec, g, create_graph) for g in found]
     if not keep:
-        _free(rec, behind)
+        _free(rec, passed)
     return tensors
 
 

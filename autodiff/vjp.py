@@ -22,7 +22,7 @@ from ..tracer.sizes import same_shape
 from .adjoints import Parts
 from .derivatives import row
 
-__all__ = ["vjp", "backward_graph"]
+__all__ = ["vjp", "backward_graph", "between"]
 
 Cotangent = Optional[Value]
 
@@ -45,7 +45,7 @@ def vjp(
         if g is not None:
             _check(y, g)
             _accumulate(sums, y, g)
-    path = _between(wrt, outputs)
+    path = between(wrt, outputs)
     before = here.line
     try:
         for v in reversed(path.values()):
@@ -64,8 +64,8 @@ def _check(y: Value, g: Value) -> None:
         raise DTypeError(f"a cotangent of type {g.dtype} for an output {y!r}")
 
 
-def _between(wrt: Sequence[Value], outputs: Iterable[Value]) -> dict[int, Value]:
-    """The values on a path from `wrt` to `outputs` along which gradients flow."""
+def between(wrt: Sequence[Value], outputs: Iterable[Value]) -> dict[int, Value]:
+    """The values on a path from `wrt` to `outputs` along which gradients flow, by id."""
     # What is older than all of `wrt` cannot depend on it: do not look behind.
     oldest = min((v.id for v in wrt), default=0)
     path = {v.id: v for v in wrt}

@@ -76,3 +76,14 @@ def test_a_gradient_that_is_no_scalar_says_so():
     for f in (torch.grad(inner), torch.jit(torch.grad(inner))):
         with pytest.raises(RuntimeError, match="scalar"):
             f(torch.tensor([3.0]))
+
+
+def test_a_gradient_by_a_value_in_between_uses_up_only_its_way():
+    x = torch.tensor([2.0], requires_grad=True)
+    a = x * x
+    b, c = a * 3, a * 4
+    assert torch.autograd.grad(b.sum(), a)[0].tolist() == [3.0]
+    assert torch.autograd.grad(c.sum(), a)[0].tolist() == [4.0]
+    assert torch.autograd.grad(a.sum(), x)[0].tolist() == [4.0]
+    with pytest.raises(RuntimeError, match="second time"):
+        torch.autograd.grad(a.sum(), x)
