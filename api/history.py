@@ -21,6 +21,7 @@ from ..tracer.types import BY_NUMPY
 from ..tracer.watch import touch
 
 __all__ = ["FREED", "Kept", "tape", "keep", "remember", "require_grad", "root_of"]
+__all__ += ["exchange"]
 
 FREED = "freed"  # stands where a history kept arrays, once a backward has used them
 
@@ -104,3 +105,25 @@ def require_grad(t: Any, wanted: bool = True) -> Any:
     if rec is None or t._array is not None:
         touch()
     return t
+
+
+def exchange(t: Any, new: Any, steps: tuple) -> None:
+    """Let `t` look at the memory of `new`, by these steps."""
+    if new.dtype is not t.dtype or tuple(new.shape) != tuple(t.shape):
+        for op, attrs in steps:
+            if op == "leaf":
+                _renew(attrs["of"])
+    if state.recorder is not None:
+        t._steps = steps
+    else:
+        touch()
+        if steps != t._steps:  # recordings know the view by these very steps
+            t._steps = steps
+    t._storage, t._array, t._value = new._storage, new._array, None
+
+
+def _renew(leaf: Leaf) -> None:
+    """From here on a variable of another shape or type: its Value is made anew."""
+    leaf.value = None
+    if state.recorder is not None:
+        state.recorder.leaf_values.pop(leaf, None)

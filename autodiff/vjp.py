@@ -65,7 +65,7 @@ def _check(y: Value, g: Value) -> None:
 
 
 def between(wrt: Sequence[Value], outputs: Iterable[Value]) -> dict[int, Value]:
-    """The values on a path from `wrt` to `outputs` along which gradients flow, by id."""
+    """The values between `wrt` and `outputs` along which gradients flow, by id."""
     # What is older than all of `wrt` cannot depend on it: do not look behind.
     oldest = min((v.id for v in wrt), default=0)
     path = {v.id: v for v in wrt}

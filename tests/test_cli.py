@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 import tracefuse
 from tracefuse.api.cli.gpu import driver
 from tracefuse.api.cli.main import main
+from tracefuse.api.cli.progress import Progress
 
 
 def command(*arguments: object, **options) -> subprocess.CompletedProcess:
@@ -38,6 +40,22 @@ def test_demo_prints_plain_lines_on_a_pipe(demo):
     assert f"{out / 'step.py'}" in done.stdout
     assert sum(line.startswith("ok ") for line in lines) == 3
     assert lines[-1].startswith("demo passed")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_with_loss_and_accuracy(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    with Progress("jitted", epochs=1, batches=2, quiet=False) as progress:
+        progress.batch(2.0)
+        progress.batch(1.0)
+        progress.epoch(0.75)
+    last = terminal.getvalue().split("\r")[-1]
+    assert "jitted: 100%" in last and "loss 1.5000  accuracy 75.0%" in last
 
 
 def test_demo_writes_model_source_and_summary(demo):

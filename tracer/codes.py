@@ -11,6 +11,7 @@ the profile hook costs a factor of two to four, while recording only.
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import sys
@@ -27,6 +28,15 @@ _PURE_MODULES = frozenset(
     "collections _collections _collections_abc abc _abc enum re _sre copy "
     "dataclasses typing contextlib _struct numbers".split()
 )
+# Python code of the standard library that reads and changes nothing of the world.
+_PURE_SOURCES = _PURE_MODULES | frozenset(
+    "inspect weakref _weakrefset warnings types copyreg importlib sre_compile "
+    "sre_parse sre_constants json string textwrap fractions decimal _pydecimal heapq bisect "
+    "keyword reprlib base64 hashlib ast colorsys struct posixpath ntpath linecache "
+    "token tokenize codecs encodings cmd zipimport _py_abc annotationlib".split()
+)
+# Pure themselves; what they call for the user counts as called by the user.
+_THROUGH = frozenset("_collections_abc collections functools contextlib".split())
 _C_FUNCTIONS = (
     types.BuiltinFunctionType,
     types.MethodDescriptorType,
@@ -47,10 +57,40 @@ def is_foreign(code: types.CodeType) -> bool:
     return name.startswith(_STANDARD)
 
 
+@functools.lru_cache(maxsize=4096)
+def _source(code: types.CodeType) -> Optional[str]:
+    """The module of the standard library that the code is of, else None."""
+    name = code.co_filename
+    if name.startswith("<frozen "):
+        return name[8:-1].partition(".")[0]
+    if "site-packages" in name or not name.startswith(_STANDARD[0] + os.sep):
+        return None
+    inside = name[len(_STANDARD[0]) + 1 :]
+    return inside.partition(os.sep)[0].removesuffix(".py")
+
+
+def reads_the_world(code: types.CodeType) -> bool:
+    """Whether it is of a module that knows of files, clocks, processes or chance."""
+    source = _source(code)
+    return source is not None and source not in _PURE_SOURCES
+
+
+def _for_the_user(frame: Optional[types.FrameType]) -> bool:
+    """Whether it is the user's code that has called into the standard library."""
+    while frame is not None:
+        source = _source(frame.f_code)
+        if source is None:
+            return not is_foreign(frame.f_code)
+        if source in _PURE_SOURCES and source not in _THROUGH:
+            return False
+        frame = frame.f_back
+    return False
+
+
 def _opaque(function: Any) -> Optional[str]:
     """The name of a C function whose result may depend on more than arguments."""
     if not isinstance(function, _C_FUNCTIONS):
-        return None
+        return _cython(function)
     module = getattr(function, "__module__", None)
     name = getattr(function, "__name__", "?")
     owner = getattr(function, "__self__", None)
@@ -63,11 +103,19 @@ def _opaque(function: Any) -> Optional[str]:
     return f"{module}.{name}"
 
 
+def _cython(function: Any) -> Optional[str]:
+    if type(function).__name__ != "cython_function_or_method":
+        return None
+    home = str(getattr(function, "__module__", None))
+    return f"{home}.{function.__name__}" if "random" in home else None
+
+
 def _method_of(owner: Any, name: str) -> Optional[str]:
-    home = type(owner).__module__
+    kind = owner if isinstance(owner, type) else type(owner)
+    home = kind.__module__
     if home in _PURE_MODULES or home.partition(".")[0] in ("numpy", "tracefuse"):
         return f"{home}.{name}" if "random" in home else None
-    return f"{type(owner).__name__}.{name}" if home != "__main__" else None
+    return f"{kind.__name__}.{name}" if home != "__main__" else None
 
 
 class Listener:
@@ -115,17 +163,24 @@ class Listener:
 
         return call
 
-    def started(self, code: types.CodeType) -> None:
-        """A Python function of that code began to run."""
+    def started(self, frame: types.FrameType) -> None:
+        """A Python function began to run, in that frame."""
+        code = frame.f_code
         if not is_foreign(code):
             self.codes.add(code)
+        elif self.opaque is None and reads_the_world(code):
+            if _for_the_user(frame.f_back):
+                self._because(f"{_source(code)}.{code.co_name}")
+
+    def _because(self, name: str) -> None:
+        self.opaque = f"it calls {name}, which may answer differently each time"
 
     def called(self, code: types.CodeType, function: Any) -> None:
         """Code called a C function."""
         if self.opaque is None and not is_foreign(code):
             name = _opaque(function)
             if name is not None:
-                self.opaque = f"it calls {name}, which may answer differently each time"
+                self._because(name)
 
 
 Tools = tuple[Callable[[bool], None], Callable[[], None]]
@@ -136,7 +191,7 @@ def _profile(listener: Listener) -> Tools:
 
     def hook(frame: types.FrameType, event: str, arg: Any) -> None:
         if event == "call":
-            listener.started(frame.f_code)
+            listener.started(frame)
         elif event == "c_call":
             listener.called(frame.f_code, arg)
 
@@ -150,8 +205,8 @@ def _monitor(listener: Listener, monitoring: Any) -> Optional[Tools]:
     events = monitoring.events
 
     def started(code: types.CodeType, offset: int) -> Any:
-        listener.started(code)
-        return monitoring.DISABLE
+        listener.started(sys._getframe(1))
+        return None if reads_the_world(code) else monitoring.DISABLE
 
     def called(code: types.CodeType, offset: int, function: Any, arg: Any) -> Any:
         listener.called(code, function)

@@ -11,7 +11,8 @@ import numpy as np
 
 from .graph import Graph, Value
 from .ops import OPS
-from .sizes import Dim, evaluate
+from .sizes import Dim
+from .spelled import evaluate
 
 __all__ = ["interpret"]
 

@@ -11,20 +11,37 @@ ran is pinned. Two kinds of state, two prices:
 
 from __future__ import annotations
 
-import array
-import collections
 import functools
 import types
 from typing import Any, Callable, Iterable, Iterator, Optional
 
 from .codes import is_foreign
+from .owners import behind, is_standard_data, is_users, is_users_class, names_of
+from .unwatched import hidden, hidden_module
+from .views import (
+    MISSING,
+    PLAIN,
+    Attribute,
+    Kind,
+    Length,
+    ListView,
+    Members,
+    attributes,
+    content,
+    holds,
+    same,
+)
 from .watch import Watched, epoch
 
-__all__ = ["MISSING", "Pins"]
+__all__ = ["Pins"]
 
-_PLAIN = (int, float, str, bytes, bool, complex, type(None))
 _LARGE = 1000  # items of a container beyond which it is not compared at each call
-MISSING = object()  # stands for what is not there
+# Code that says one of these may read attributes by names that it does not say.
+_DYNAMIC = frozenset(
+    "getattr hasattr __dict__ vars dir attrgetter methodcaller asdict astuple fields "
+    "setattr __getattribute__ getmembers AttributeError".split()
+)
+_CALLABLE = (types.FunctionType, types.MethodType, functools.partial)
 
 
 class Pins:
@@ -35,6 +52,7 @@ class Pins:
 
     def __init__(self, names: set[str], codes: set, moving: set):
         self.names, self.codes = names, codes
+        self.dynamic = not _DYNAMIC.isdisjoint(names)
         self.moving = moving  # (id of dict, key): tensors the program itself replaces
         self.places: list[tuple] = []
         self.watched: list[tuple[Any, dict]] = []
@@ -47,11 +65,11 @@ class Pins:
     @classmethod
     def of(cls, roots: Iterable[Any], codes: set, moving: set) -> "Pins":
         """Everything reachable from the roots that the code that ran can name."""
-        pins = cls(set(_names(codes)), codes, moving)
+        pins = cls(set(names_of(codes)), codes, moving)
         stack = list(roots)
         while stack:
             x = stack.pop()
-            if id(x) not in pins._seen and not isinstance(x, _PLAIN):
+            if id(x) not in pins._seen and not isinstance(x, PLAIN):
                 pins._seen[id(x)] = x
                 stack.extend(pins._visit(x))
         return pins
@@ -60,11 +78,13 @@ class Pins:
         for kind, visit in _VISITS:
             if isinstance(x, kind):
                 return visit(self, x)
-        hidden = _hidden(x)
-        if hidden:
-            self.arrays.append(hidden)
-            return ()
-        return self._object(x)
+        return () if self._refuse(hidden(x)) else self._object(x)
+
+    def _refuse(self, what: Optional[str]) -> bool:
+        """Note that the recording can read something that nobody can watch."""
+        if what:
+            self.arrays.append(what)
+        return bool(what)
 
     def pin_tensor(self, t: Any) -> None:
         """Rely on the shape, type and view of a captured tensor."""
@@ -78,20 +98,59 @@ class Pins:
 
     def _function(self, f: types.FunctionType) -> Iterator[Any]:
         if f.__code__ not in self.codes:
+            yield from self._foreign(f)
             return
-        for name in _names([f.__code__]):
+        self.pin(f, Attribute("__code__"), f.__code__)
+        for name in names_of([f.__code__]):
             if name in f.__globals__:
                 yield self.pin(f.__globals__, name, f.__globals__[name])
         for cell in f.__closure__ or ():
-            yield self.pin(cell, None, _content(cell))
-        yield from f.__defaults__ or ()
-        yield from (f.__kwdefaults__ or {}).values()
+            yield self.pin(cell, None, content(cell))
+        if f.__defaults__:
+            yield from self.pin(f, Attribute("__defaults__"), f.__defaults__)
+        if f.__kwdefaults__:
+            self.pin(f, Attribute("__kwdefaults__"), f.__kwdefaults__)
+            yield from self._items_of(f.__kwdefaults__)
+
+    def _foreign(self, f: types.FunctionType) -> Iterator[Any]:
+        """The wrapper of a decorator or a transform: its cells have what was given."""
+        if not is_foreign(f.__code__):
+            return
+        if hasattr(f, "registry") and hasattr(f, "dispatch"):
+            self._refuse("a table of functions (singledispatch)")
+        for cell in f.__closure__ or ():
+            value = content(cell)
+            wraps = "__wrapped__" in (attributes(value) or ())
+            if wraps or isinstance(value, _CALLABLE):
+                yield value
+
+    def _partial(self, x: functools.partial) -> Iterator[Any]:
+        yield from (x.func, *x.args)
+        yield from self._items_of(x.keywords)
+
+    def _builtin(self, x: Any) -> Iterator[Any]:
+        if not isinstance(x.__self__, types.ModuleType):
+            yield x.__self__
+
+    def _items_of(self, d: Any) -> Iterator[Any]:
+        """All that is in a dict, and nothing else."""
+        self.pin(Length(d), None, len(d))
+        for key in list(d):
+            yield self.pin(d, key, d[key])
 
     def _module(self, x: types.ModuleType) -> Iterable[Any]:
-        home = getattr(x, "__file__", None) or "<frozen"
-        if is_foreign(_CodeAt(home)):  # type: ignore[arg-type]
+        if self._refuse(hidden_module(x, self.names)) or not is_users(x):
             return ()
-        return [self.pin(vars(x), n, vars(x)[n]) for n in self.names & vars(x).keys()]
+        return self._attributes(vars(x))
+
+    def _attributes(self, d: dict) -> Iterator[Any]:
+        """Attributes that the code names; all, where it may make up the names."""
+        if self.dynamic:
+            self.containers = True
+            yield from self._items_of(d)
+        else:
+            for name in self.names & d.keys():
+                yield self.pin(d, name, d[name])
 
     def _watched(self, x: Watched) -> Iterator[Any]:
         stack: list = [x, vars(x)] if hasattr(x, "__dict__") else [x]
@@ -103,40 +162,83 @@ class Pins:
                 if isinstance(value, (dict, list, tuple)):
                     stack.append(value)
                     if isinstance(value, list):
-                        self.watched.append((_ListView(value), dict(enumerate(value))))
+                        self.watched.append((ListView(value), dict(enumerate(value))))
                 else:
                     yield value
+        self.watched.append((Kind(x), {None: type(x)}))
         yield type(x)
 
-    def _class(self, x: type) -> Iterable[Any]:
-        if x.__module__ in ("builtins", "abc", "enum", "typing"):
-            return
+    def _class(self, x: type) -> Iterator[Any]:
+        above: list[type] = []
         for base in x.__mro__[:-1]:
-            for name in self.names & vars(base).keys():
-                value = vars(base)[name]
-                if isinstance(value, _PLAIN):
-                    self.pin(vars(base), name, value)
-                yield getattr(value, "__func__", getattr(value, "fget", value))
+            if base.__module__ not in ("builtins", "abc", "enum", "typing"):
+                users = is_users_class(base)
+                yield from self._class_dict(base, above if users else [], users)
+                above += [base] if users else []
+
+    def _class_dict(self, base: type, above: list[type], users: bool) -> Iterator[Any]:
+        d = vars(base)
+        for name in d.keys() if users else self.names & d.keys():
+            value = d[name]
+            if not (name in self.names or self._ran(value)):
+                continue
+            if users or isinstance(value, PLAIN):
+                self.pin(d, name, value)
+            # A class below may come to hide it.
+            for kind in above:
+                if name not in vars(kind):
+                    self.pin(vars(kind), name, MISSING)
+            yield from behind(value)
+        if users and self.dynamic:
+            self.pin(Length(d), None, len(d))
+
+    def _ran(self, value: Any) -> bool:
+        # What the class does without being named: __call__, __init__, __add__, ...
+        code = getattr(value, "__code__", None) if type(value) in _CALLABLE else None
+        return code in self.codes
 
     def _object(self, x: Any) -> Iterator[Any]:
-        if hasattr(x, "_storage"):
+        kind, own = type(x), attributes(x)
+        tensor = hasattr(kind, "_storage")
+        if own is not None:
+            if self.dynamic and (tensor or is_users_class(kind)):
+                yield from self._attributes(own)
+            else:
+                yield from self._named(own, is_standard_data(kind))
+        if tensor:
             return
-        attributes = getattr(x, "__dict__", None)
-        if isinstance(attributes, dict):
-            for name in self.names & attributes.keys():
-                yield self.pin(attributes, name, attributes[name])
-            # What was found on the class may come to be hidden by the object's own.
-            for base in type(x).__mro__[:-1]:
-                for name in self.names & vars(base).keys() - attributes.keys():
-                    self.pin(attributes, name, MISSING)
-        yield type(x)
+        if is_users_class(kind):
+            self.pin(x, Attribute("__class__"), kind)
+            yield from self._slots(x, kind)
+        # What was found on the class may come to be hidden by the object's own.
+        if own is not None:
+            self._unhidden(own, kind)
+        yield kind
+
+    def _unhidden(self, own: dict, kind: type) -> None:
+        for base in kind.__mro__[:-1]:
+            for name in self.names & vars(base).keys() - own.keys():
+                self.pin(own, name, MISSING)
+
+    def _named(self, own: dict, everything: bool) -> Iterator[Any]:
+        for name in own.keys() if everything else self.names & own.keys():
+            yield self.pin(own, name, own[name])
+        if "__wrapped__" in own:
+            yield self.pin(own, "__wrapped__", own["__wrapped__"])
+
+    def _slots(self, x: Any, kind: type) -> Iterator[Any]:
+        for base in kind.__mro__[:-1]:
+            for name, value in vars(base).items():
+                slot = type(value) is types.MemberDescriptorType
+                if slot and (self.dynamic or name in self.names):
+                    yield self.pin(x, Attribute(name), getattr(x, name, MISSING))
 
     def _dict(self, x: dict) -> Iterator[Any]:
         self.containers = True
         if len(x) > _LARGE:
             self.arrays.append(f"a dict of {len(x)} items")
             return
-        self.pin(_Length(x), None, len(x))
+        self.pin(Length(x), None, len(x))
         for key in list(x):
             yield self.pin(x, key, x[key])
 
@@ -145,13 +247,13 @@ class Pins:
         if len(x) > _LARGE:
             self.arrays.append(f"a sequence of {len(x)} items")
             return
-        self.pin(_Length(x), None, len(x))
+        self.pin(Length(x), None, len(x))
         for i, item in enumerate(x):
-            yield self.pin(_ListView(x), i, item)
+            yield self.pin(ListView(x), i, item)
 
     def _set(self, x: Any) -> Iterable[Any]:
         self.containers |= isinstance(x, set)
-        self.pin(_Members(x), None, frozenset(x))
+        self.pin(Members(x), None, frozenset(x))
         return ()
 
     def hold(self) -> bool:
@@ -162,130 +264,36 @@ class Pins:
             if not all(_tensor_holds(*entry) for entry in self.tensors):
                 return False
             self.epoch = epoch.value
-        return all(_holds(*place) for place in self.places)
+        return all(holds(*place) for place in self.places)
 
     def _dict_holds(self, d: Any, then: dict) -> bool:
         if len(d) != len(then):
             return False
         for key, value in then.items():
-            if not _same(d.get(key, MISSING), value):
+            if not same(d.get(key, MISSING), value):
                 if (id(d), key) not in self.moving:
                     return False
         return True
 
 
-class _CodeAt:
-    """Just a file name, for `is_foreign`."""
-
-    def __init__(self, name: str):
-        self.co_filename = name
-
-    def __hash__(self) -> int:
-        return hash(self.co_filename)
-
-    def __eq__(self, other: object) -> bool:
-        return getattr(other, "co_filename", None) == self.co_filename
-
-
-class _ListView:
-    """A list seen as a dict of its positions."""
-
-    def __init__(self, items: Any):
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def get(self, key: int, default: Any = None) -> Any:
-        """The item at `key`."""
-        return self.items[key] if key < len(self.items) else default
-
-
-class _Length:
-    """A container seen as its length."""
-
-    def __init__(self, items: Any):
-        self.items = items
-
-    def get(self, key: None, default: Any = None) -> int:
-        """How many there are."""
-        return len(self.items)
-
-
-class _Members:
-    """A set seen as what is in it now."""
-
-    def __init__(self, items: Any):
-        self.items = items
-
-    def get(self, key: None, default: Any = None) -> frozenset:
-        """What is in it."""
-        return frozenset(self.items)
-
-
-def _hidden(x: Any) -> Optional[str]:
-    """What `x` is, when it may change in ways that no comparison sees."""
-    if hasattr(x, "__array_interface__") and not hasattr(x, "_storage"):
-        return f"an array of shape {getattr(x, 'shape', '?')}"
-    if hasattr(type(x), "__next__"):
-        return f"an iterator ({type(x).__name__})"
-    if isinstance(x, (collections.deque, bytearray, array.array, memoryview)):
-        return f"a {type(x).__name__}"
-    return None
-
-
 _VISITS: list[tuple[Any, Callable]] = [
     (types.FunctionType, Pins._function),
     (types.MethodType, lambda pins, x: (x.__func__, x.__self__)),
-    (functools.partial, lambda pins, x: (x.func, *x.args, *x.keywords.values())),
+    (functools.partial, Pins._partial),
     (types.ModuleType, Pins._module),
     (Watched, Pins._watched),
     (type, Pins._class),
-    (dict, Pins._dict),
+    ((dict, types.MappingProxyType), Pins._dict),
     ((list, tuple), Pins._list),
     ((set, frozenset), Pins._set),
-    (types.BuiltinFunctionType, lambda pins, x: ()),
+    (types.BuiltinFunctionType, Pins._builtin),
 ]
 
 
 def _tensor_holds(t: Any, shape: tuple, dtype: Any, steps: tuple) -> bool:
-    same = t._array.shape == shape and t._array.dtype == dtype
-    return same and t._steps is steps
+    alike = t._array.shape == shape and t._array.dtype == dtype
+    return alike and t._steps is steps
 
 
 def _items(x: Any) -> Iterable[Any]:
     return x if isinstance(x, (list, tuple)) else ()
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return MISSING
-
-
-def _holds(container: Any, key: Any, then: Any) -> bool:
-    if type(container) is types.CellType:
-        return _same(_content(container), then)
-    return _same(container.get(key, MISSING), then)
-
-
-def _same(now: Any, then: Any) -> bool:
-    if now is then:
-        return True
-    if isinstance(then, frozenset):
-        return now == then
-    plain = isinstance(then, (*_PLAIN, tuple)) and type(now) is type(then)
-    return plain and repr(now) == repr(then)
-
-
-def _names(codes: Iterable[types.CodeType]) -> Iterator[str]:
-    """Names and strings in the code, nested functions included."""
-    for code in codes:
-        yield from code.co_names
-        yield from code.co_freevars
-        for const in code.co_consts:
-            if isinstance(const, str):
-                yield const
-            elif isinstance(const, types.CodeType):
-                yield from _names([const])

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from typing import Any, Callable, Iterable, Iterator, NamedTuple
+from typing import Any, Callable, Container, Iterable, Iterator, NamedTuple
 
-__all__ = ["Spec", "flatten", "rebuild", "tree_map", "register"]
+__all__ = ["Spec", "flatten", "rebuild", "tree_map", "register", "containers"]
+__all__ += ["content"]
 
 
 class Spec(NamedTuple):
@@ -59,23 +60,44 @@ def _children(x: Any) -> Any:
     return None
 
 
-def flatten(tree: Any) -> tuple[list, Any]:
+def content(x: Any) -> tuple[tuple, Any]:
+    """(children, keys) of a container."""
+    children, keys = _children(x)
+    return tuple(children), keys
+
+
+def containers(tree: Any) -> Iterator[Any]:
+    """The containers of a tree: each before those in it, left to right.
+
+    >>> list(containers([1, (2,)]))
+    [[1, (2,)], (2,)]
+    """
+    found = _children(tree)
+    if found is not None:
+        yield tree
+        for child in found[0]:
+            yield from containers(child)
+
+
+def flatten(tree: Any, whole: Container[int] = ()) -> tuple[list, Any]:
     """The leaves of a tree, left to right, and its Spec.
+
+    Containers whose ids are in `whole` are not opened: they are leaves.
 
     >>> flatten({"a": 1, "b": (2, [3])})[0]
     [1, 2, 3]
     """
     leaves: list = []
-    return leaves, _flatten(tree, leaves)
+    return leaves, _flatten(tree, leaves, whole)
 
 
-def _flatten(tree: Any, leaves: list) -> Any:
-    found = _children(tree)
+def _flatten(tree: Any, leaves: list, whole: Container[int]) -> Any:
+    found = None if id(tree) in whole else _children(tree)
     if found is None:
         leaves.append(tree)
         return None
     children, keys = found
-    return Spec(type(tree), keys, tuple(_flatten(c, leaves) for c in children))
+    return Spec(type(tree), keys, tuple(_flatten(c, leaves, whole) for c in children))
 
 
 def rebuild(spec: Any, leaves: Iterable) -> Any:

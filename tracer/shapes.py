@@ -11,7 +11,8 @@ from typing import Any
 from .errors import DTypeError, ShapeError
 from .meaning import window_counts
 from .ops import OPS
-from .sizes import Dim, numel, same_size, substitute
+from .sizes import Dim, numel, same_size
+from .spelled import substitute
 from .types import bool_, int64, uint32
 
 __all__ = ["call_sizes", "infer", "renamed"]

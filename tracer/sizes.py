@@ -7,16 +7,18 @@ each such guess is reported to `guess.watcher`, which makes a guard of it.
 
 from __future__ import annotations
 
-import ast
 import math
+import sys
 import threading
 from keyword import iskeyword
+from types import CodeType
 from typing import Callable, Optional, Union
 
 from .bounds import decided
 from .errors import ShapeError
+from .where import is_library
 
-__all__ = ["Dim", "Int", "numel", "broadcast", "evaluate", "parse_size", "hint"]
+__all__ = ["Dim", "Int", "numel", "broadcast", "hint"]
 
 Int = Union[int, "Dim"]
 
@@ -102,6 +104,12 @@ class Dim:
     def __rmod__(self, other: int) -> Int:
         return other - (other // self) * self
 
+    def __divmod__(self, other: Int) -> tuple[Int, Int]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: int) -> tuple[Int, Int]:
+        return other // self, other % self
+
     def __truediv__(self, other: object) -> float:
         return int(self) / other  # type: ignore[operator]
 
@@ -160,8 +168,16 @@ class Dim:
     def __repr__(self) -> str:
         return self.text
 
+    def __str__(self) -> str:
+        return self._told(sys._getframe(1).f_code)
+
     def __format__(self, spec: str) -> str:
-        return format(int(self), spec) if spec else self.text
+        return format(int(self), spec) if spec else self._told(sys._getframe(1).f_code)
+
+    def _told(self, asker: CodeType) -> str:
+        # A recorded program that makes text of a size wants the number.
+        symbol = guess.watcher is None or is_library(asker)
+        return self.text if symbol else str(int(self))
 
     def same(self, other: object) -> bool:
         """Equal by algebra alone: nothing is guessed."""
@@ -290,61 +306,3 @@ def broadcast(*shapes: tuple) -> tuple:
                     f"at non-singleton dimension {len(out) - i}"
                 )
     return tuple(out)
-
-
-def evaluate(size: Int, sizes: dict) -> int:
-    """The size as a number, given one number for each symbol.
-
-    >>> evaluate(Dim("b") * 2 + 1, {"b": 4})
-    9
-    """
-    return size if isinstance(size, int) else int(_walk(size.text, sizes))
-
-
-def substitute(size: Int, names: dict) -> Int:
-    """The size with other sizes in place of its symbols (all must be named).
-
-    >>> substitute(Dim("b") * 2, {"b": Dim("n") + 1})
-    2*n + 2
-    """
-    return size if isinstance(size, int) else _walk(size.text, names)
-
-
-def parse_size(text: str, hints: Optional[dict] = None) -> Int:
-    """The size that `text` spells; ValueError for anything but integer arithmetic."""
-    symbols: dict = {}
-    for node in ast.walk(_expression(text)):
-        if isinstance(node, ast.Name):
-            symbol = Dim(node.id)
-            symbols[node.id] = symbol.bind(hints[node.id]) if hints else symbol
-    return _walk(text, symbols)
-
-
-def _expression(text: str) -> ast.expr:
-    try:
-        return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"not a size: {text!r}") from None
-
-
-_SIGNS = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.FloorDiv: lambda a, b: a // b,
-}
-
-
-def _walk(text: str, names: dict) -> Int:
-    def visit(node: ast.expr) -> Int:
-        if isinstance(node, ast.Constant) and type(node.value) is int:
-            return node.value
-        if isinstance(node, ast.Name) and node.id in names:
-            return names[node.id]
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return -visit(node.operand)
-        if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
-            return _SIGNS[type(node.op)](visit(node.left), visit(node.right))
-        raise ValueError(f"not a size: {text!r}")
-
-    return visit(_expression(text))

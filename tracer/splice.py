@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Iterable
 
 from .graph import Value, node, reachable
-from .sizes import Dim, Int, substitute
+from .sizes import Dim, Int
+from .spelled import substitute
 
 __all__ = ["Splice"]
 

@@ -20,7 +20,8 @@ import numpy as np
 from .graph import Value, make
 from .meaning import window_counts
 from .ops import OPS
-from .sizes import Dim, Int, evaluate, hint, same_size
+from .sizes import Dim, Int, hint, same_size
+from .spelled import evaluate
 
 __all__ = ["Storage", "Leaf", "derive", "put", "view_array", "view_strides", "resized"]
 

@@ -12,6 +12,7 @@ from ...tracer.storage import memory_steps
 from ...tracer.types import DTYPES, DType
 from ..device import CPU, check_device, device
 from ..dtypes import LEGACY, as_dtype
+from ..history import exchange
 from ..math.axes import axis
 from ..math.composite import cast
 from ..tensor import Tensor, fresh, method, record_args, require_grad, tape, view, wrap
@@ -107,8 +108,7 @@ def _set_data(self: Tensor, new: Any) -> None:
         return
     marks = tuple(step for step in self._steps[-1:] if step[0] == "leaf")
     hidden: tuple = (("stop_gradient", {}),) if new.requires_grad else ()
-    self._steps = (*memory_steps(new._steps), *hidden, *marks)
-    self._storage, self._array, self._value = new._storage, new._array, None
+    exchange(self, new, (*memory_steps(new._steps), *hidden, *marks))
     _forget(self)
 
 

@@ -24,7 +24,8 @@ __all__ = ["from_dlpack"]
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """Its memory as an array: both see what either writes.
 
-    RuntimeError for a tensor that requires grad, unless `force`.
+    RuntimeError for a tensor that requires grad, unless `force`. In a jitted function
+    the array is read-only.
 
     >>> import tracefuse
     >>> tracefuse.ones(2).numpy()
@@ -39,7 +40,9 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     if state.recorder is None:
         share(self._storage)
         return array
-    return array.copy()  # what was recorded so far is no memory to write to
+    array = array.copy()  # what was recorded so far is no memory to write to
+    array.flags.writeable = False
+    return array
 
 
 def _array(self: Tensor, dtype: Any = None, copy: Optional[bool] = None) -> np.ndarray:

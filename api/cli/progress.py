@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, Optional
 
 __all__ = ["Progress"]
 
@@ -23,12 +24,16 @@ class Progress:
 
     def __init__(self, name: str, epochs: int, batches: int, quiet: bool):
         self.name, self.epochs, self.quiet = name, epochs, quiet
-        self.done, self.accuracy = 0, 0.0
+        self.done = 0
+        self.accuracy: Optional[float] = None
         self.losses: list[float] = []
         self.bar: Any = None
         if not quiet and sys.stdout.isatty():
             tqdm = import_module("tqdm").tqdm
-            self.bar = tqdm(total=epochs * batches, desc=name, file=sys.stdout)
+            # A terminal that does not know its width says 0: tqdm would show nothing.
+            width = shutil.get_terminal_size().columns
+            total = epochs * batches
+            self.bar = tqdm(total=total, desc=name, file=sys.stdout, ncols=width)
 
     def __enter__(self) -> Progress:
         return self
@@ -56,4 +61,5 @@ class Progress:
             print(f"{self.name}  {place}  {figures}", flush=True)
 
     def _figures(self, loss: float) -> str:
-        return f"loss {loss:.4f}  accuracy {self.accuracy:.1%}"
+        known = "" if self.accuracy is None else f"  accuracy {self.accuracy:.1%}"
+        return f"loss {loss:.4f}{known}"

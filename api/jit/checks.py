@@ -6,7 +6,8 @@ from types import CellType
 from typing import Any
 
 from ...tracer.overlay import Slot
-from ...tracer.pins import MISSING, Pins
+from ...tracer.pins import Pins
+from ...tracer.views import MISSING, Attribute
 from .path import Path, Source
 from .unpack import Writer, check_tensor, sized
 
@@ -16,9 +17,10 @@ __all__ = ["Checks"]
 class Checks:
     """Writes, for the paths of one signature, what must be as it was."""
 
-    def __init__(self, grad: bool, pins: list[Pins], paths: list[Path]):
+    def __init__(self, grad: bool, dtype: Any, pins: list[Pins], paths: list[Path]):
         self.w = Writer()
-        self.grad, self.pins, self.paths = grad, pins, paths
+        self.grad, self.dtype = grad, dtype
+        self.pins, self.paths = pins, paths
         self.slots: dict = {}
         for path in paths:
             self.slots.update(path.slots)
@@ -32,9 +34,10 @@ class Checks:
         return self.w.bind("t", source.at)
 
     def check_state(self) -> None:
-        """Grad mode and the pinned Python state."""
+        """Grad mode, the default type, and the pinned Python state."""
         w = self.w
         w.miss(f"state.grad is not {self.grad}")
+        w.miss(f"defaults.dtype is not {w.bind('dtype', self.dtype)}")
         for pins in self.pins:
             p = w.bind("pins", pins)
             tests = [f"epoch.value != {p}.epoch"]
@@ -100,5 +103,7 @@ def _place(w: Writer, container: Any, key: Any, value: Any) -> str:
         if value is MISSING:  # an empty cell cannot be looked into
             return "True"
         return f"{c}.cell_contents is not {v}"
+    if type(key) is Attribute:
+        return f"getattr({c}, {str(key)!r}, {w.bind('missing', MISSING)}) is not {v}"
     missing = f", {w.bind('missing', MISSING)}" if value is MISSING else ""
     return f"{c}.get({w.literal(key)}{missing}) is not {v}"

@@ -8,6 +8,7 @@ nothing generic left on the way, because this is what every cached call costs.
 from __future__ import annotations
 
 import linecache
+import weakref
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,14 @@ from ...tracer.sizes import Dim
 from ...tracer.storage import Storage, tracked, view_array
 from ...tracer.watch import epoch
 from ...tracer.where import generated
+from ..defaults import defaults
 from ..engine import executable
 from ..tensor import Tensor
 from .commit import exchange, hold, release
 from .path import Path
 from .results import Results, literal
 from .tree import End, Fork, Tree
-from .unpack import sized, unpack
+from .unpack import Writer, sized, unpack
 
 __all__ = ["Entry", "MISS", "FORK"]
 
@@ -40,6 +42,7 @@ class Entry:
 
     def __init__(self, name: str, leaves: list, spec: Any, grad: bool):
         self.name, self.leaves, self.spec, self.grad = name, leaves, spec, grad
+        self.dtype = defaults.dtype
         self.tree = Tree(name)
         self.pins: list[Pins] = []
         self.hits = 0
@@ -53,6 +56,8 @@ class Entry:
         for t in path.tensors:
             if path.source(t).kind == "pin":
                 pins.pin_tensor(t)
+                if path.writes:
+                    pins.watched.append(_home(t))
         self.call, self.source = _Generator(self).build()
 
     @property
@@ -67,7 +72,7 @@ class _Generator(Results):
     """Writes the entry function of one tree."""
 
     def __init__(self, entry: Entry):
-        super().__init__(entry.grad, entry.pins, entry.tree.paths)
+        super().__init__(entry.grad, entry.dtype, entry.pins, entry.tree.paths)
         self.entry, self.tree = entry, entry.tree
         self.names: dict[int, str] = {}  # id of a tree Value -> expression
         self.pieces = self.tree.pieces()
@@ -78,7 +83,7 @@ class _Generator(Results):
         w = self.w
         w.line("def entry(args, kwargs):")
         w.depth = 1
-        unpack(w, self.entry.leaves, self.entry.spec)
+        self.places = unpack(w, self.entry.leaves, self.entry.spec)
         self.check_state()
         self.check_slots()
         self.check_aliases()
@@ -96,7 +101,7 @@ class _Generator(Results):
         names = dict(self.w.names, MISS=MISS, FORK=FORK, state=state, epoch=epoch)
         names.update(Tensor=Tensor, Storage=Storage, new=object.__new__, np=np)
         names.update(tracked=tracked, exchange=exchange, view_array=view_array)
-        names.update(hold=hold, release=release)
+        names.update(hold=hold, release=release, defaults=defaults)
         exec(compile(text, path, "exec"), names)
         return names["entry"], text
 
@@ -130,7 +135,7 @@ class _Generator(Results):
         w.line(f"g{fork.value.id}_ = {names[0]}.item()")
         sign = "if"
         for outcome, branch in fork.branches.items():
-            w.line(f"{sign} g{fork.value.id}_ == {w.literal(outcome)}:")
+            w.line(f"{sign} {_came_out(w, f'g{fork.value.id}_', outcome)}:")
             w.depth += 1
             self._branch(branch)
             w.depth -= 1
@@ -228,6 +233,35 @@ class _Generator(Results):
 
 
 _TENSORS = ("tensor", "root")
+
+
+class _Home:
+    """A tensor seen as a dict of one item: a reference to its storage.
+
+    Who shares a storage matters where one is written; `p.data = q` changes that.
+    """
+
+    def __init__(self, t: Tensor):
+        self.tensor = t
+
+    def __len__(self) -> int:
+        return 1
+
+    def get(self, key: None, default: Any = None) -> Any:
+        """What does not keep the storage alive, and is one object for each."""
+        return weakref.ref(self.tensor._storage)
+
+
+def _home(t: Tensor) -> tuple[_Home, dict]:
+    home = _Home(t)
+    return home, {None: home.get(None)}
+
+
+def _came_out(w: Writer, name: str, outcome: Any) -> str:
+    """The test for an outcome; text stands for a float that == cannot tell."""
+    if isinstance(outcome, str):
+        return f"repr({name}) == {outcome!r}"
+    return f"{name} == {w.literal(outcome)}"
 
 
 def _static(shape: tuple) -> bool:

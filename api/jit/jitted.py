@@ -11,13 +11,13 @@ from typing import Any, Callable, Optional
 
 from ...tracer.mutation import may_mutate
 from ...tracer.pins import Pins
-from ...tracer.pytree import flatten
+from ...tracer.pytree import containers, flatten
 from ...tracer.record import state
 from ...tracer.watch import epoch
 from ..tensor import Tensor
 from .entry import FORK, MISS, Entry
 from .lowered import Lowered, lower
-from .path import PLAIN, NotKept, Path
+from .path import PLAIN, NotKept, Path, Ref
 from .recording import Recording, Rerun, record
 from .report import Report
 from .symbols import symbolic_shapes
@@ -123,11 +123,15 @@ class Jitted:
         self, recording: Recording, leaves: list, entry: Entry, held: list, before: int
     ) -> None:
         _check_pure(recording, before)
+        if state.grad is not entry.grad:
+            raise NotKept("it leaves the grad mode another than it was")
         pins = self._pins(recording, leaves)
         if pins.arrays:
             raise NotKept(f"it can read {pins.arrays[0]}, which nobody can watch")
         if may_mutate(recording.listener.codes, pins.containers):
             self._check_settled(pins, held)
+        if self._path is Path:  # a Program returns containers of its own
+            recording.whole = _whole(recording, pins)
         path = self._path(recording, leaves)
         entry.add(path, pins)
         self._report.kept(path)
@@ -209,6 +213,27 @@ def _check_pure(recording: Recording, before: int) -> None:
         raise NotKept(listener.opaque)
     if epoch.value != before:
         raise NotKept("it changed a module, an optimizer or a setting on the way")
+    if recording.given.changed():
+        raise NotKept("it changes a container it was given")
+
+
+def _whole(recording: Recording, pins: Pins) -> dict[int, Ref]:
+    """The containers in the result that were there before, by id: they are returned
+    themselves. A captured one is the very object, which the pins hold."""
+    given = {id(c): (c, at) for c, at in recording.given.places()}
+    watched = (d for d, _ in pins.watched)
+    lists = (d if isinstance(d, dict) else getattr(d, "items", d) for d in watched)
+    captured = {*pins._seen, *map(id, lists)}
+    found: dict[int, Ref] = {}
+    for c in containers(recording.result):
+        if id(c) in given:
+            at = given[id(c)][1]
+            if len(at) > 1:
+                raise NotKept("it returns a container that it was given twice")
+            found[id(c)] = Ref("given", at[0])
+        elif id(c) in captured:
+            found[id(c)] = Ref("plain", c)
+    return found
 
 
 _DISABLED = os.environ.get("TRACEFUSE_DISABLE_JIT", "") not in ("", "0")

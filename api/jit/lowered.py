@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ...kernels.numpy.compile import Executable
-from ...tracer.graph import Graph
+from ...tracer.graph import Graph, here
 from ...tracer.record import Recorder, state
 from ...tracer.simplify import simplify
 from ...tracer.sizes import guess
@@ -50,7 +50,7 @@ def lower(name: str, fn: Callable, args: tuple, kwargs: dict, shapes: dict) -> L
         result = fn(*args, **kwargs)
         return Lowered(_program(rec, result))
     finally:
-        state.recorder, guess.watcher = before, watcher
+        state.recorder, guess.watcher, here.line = before, watcher, None
         rec.undo()
 
 

@@ -50,7 +50,7 @@ class Ref(NamedTuple):
     """A leaf of the result: what to make it of.
 
     ("new", storage number, steps), ("same", Source), ("view", Source, steps) or
-    ("plain", the object).
+    ("plain", the object), ("given", number of the argument container).
     """
 
     kind: str
@@ -82,7 +82,7 @@ class Path:
         self.writes = [
             (self.source(shadow.owner), shadow.root) for _, shadow in recording.writes
         ]
-        result, self.result_spec = flatten(recording.result)
+        result, self.result_spec = flatten(recording.result, recording.whole)
         self.result = [self._ref(leaf) for leaf in result]
         self.assigns = [
             (self._slot(slot), self._ref(slot.get()))
@@ -127,6 +127,9 @@ class Path:
         return tuple((t._array.shape, t._steps) for t in tensors)
 
     def _ref(self, x: Any) -> Ref:
+        whole = self._recording.whole.get(id(x))
+        if whole is not None:
+            return whole
         if isinstance(x, Tensor):
             return self._tensor_ref(x)
         if isinstance(x, PLAIN) or id(x) in self._others:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...tracer.codes import Listener
 from ...tracer.errors import TraceError
-from ...tracer.graph import Graph, Value
+from ...tracer.graph import Graph, Value, here
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import Recorder, state
 from ...tracer.sizes import Dim, guess, hint
@@ -23,6 +23,7 @@ from ..engine import run
 from ..tensor import Tensor
 from .border import Border, find_border
 from .commit import hold, release
+from .given import Given
 
 __all__ = ["Recording", "Rerun", "record"]
 
@@ -35,11 +36,17 @@ class Recording:
     """What a run left behind: the recorder, its result, and what must be computed.
 
     `fresh` are the storages made inside that Python still holds, each with its
-    tensors; `writes` the storages from outside that were written.
+    tensors; `writes` the storages from outside that were written. `grad` says whether
+    gradients were wanted when it began, `given` what containers it was given, `whole`
+    what to make of a container in the result that was there before, by its id.
     """
 
-    def __init__(self, rec: Recorder, result: Any, listener: Listener):
+    given: Given
+    whole: dict[int, Any]
+
+    def __init__(self, rec: Recorder, result: Any, listener: Listener, grad: bool):
         self.rec, self.result, self.listener = rec, result, listener
+        self.whole = {}
         self.fresh: list[tuple[Storage, list[Tensor]]] = _survivors(rec)
         self.views = _outside_views(rec)
         self.writes = [(s, sh) for s, sh in rec.shadows.items() if sh.version]
@@ -48,7 +55,7 @@ class Recording:
         rec.sizes_for([], [])
         self.inputs = [i.value for i in rec.inputs]
         self.border: Optional[Border] = None
-        if state.grad:
+        if grad or state.grad:
             self.border = find_border(rec, self.inputs, self.outputs)
 
     @property
@@ -99,7 +106,8 @@ class Recording:
     @property
     def answer(self) -> Any:
         """The result for the caller: sizes as the numbers they are."""
-        leaves, spec = flatten(self.result)
+        given = {id(c) for c in self.given.containers}
+        leaves, spec = flatten(self.result, given)
         if not any(isinstance(x, Dim) for x in leaves):
             return self.result
         return rebuild(spec, (hint(x) if isinstance(x, Dim) else x for x in leaves))
@@ -176,6 +184,7 @@ def record(
     rec = Recorder(name, listener.deaf_to(run) if listen else run)
     rec.shapes.update(shapes or {})
     before, watcher = state.recorder, guess.watcher
+    grad, given = state.grad, Given(args, kwargs)
     try:
         state.recorder, guess.watcher = rec, rec.size_guess
         with listener if listen else contextlib.nullcontext():
@@ -186,14 +195,15 @@ def record(
     except Exception:
         state.recorder, guess.watcher = before, watcher
         with contextlib.suppress(TraceError):  # the user's own error matters more
-            Recording(rec, None, listener).settle()
+            Recording(rec, None, listener, grad).settle()
         raise
     except BaseException:
         rec.undo()
         raise
     finally:
-        state.recorder, guess.watcher = before, watcher
-    recording = Recording(rec, result, listener)
+        state.recorder, guess.watcher, here.line = before, watcher, None
+    recording = Recording(rec, result, listener, grad)
+    recording.given = given
     try:
         recording.settle()
     except IndexError as error:

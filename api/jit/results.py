@@ -16,7 +16,12 @@ __all__ = ["Results", "literal"]
 
 
 class Results(Checks):
-    """Writes the tensors that a path hands out."""
+    """Writes the tensors that a path hands out.
+
+    `places` are the expressions for the containers that were given.
+    """
+
+    places: list[str]
 
     def results(self, path: Path, outputs: list[str]) -> dict[int, str]:
         """Wrap what is handed out; the name of each tensor made, by its id."""
@@ -62,6 +67,8 @@ class Results(Checks):
             return tensors[ref.of[1]]
         if ref.kind == "same":
             return self.at(ref.of)
+        if ref.kind == "given":
+            return self.places[ref.of]
         if ref.kind == "view":
             steps = self._steps(ref.steps)
             return f"{self.w.bind('look', _look)}({self.at(ref.of)}, {steps})"

@@ -13,7 +13,7 @@ from ...tracer.graph import Graph, Value, node, placeholder, reachable
 from ...tracer.structure import freeze_attrs
 from .path import NotKept, Path
 
-__all__ = ["Tree", "Fork", "End"]
+__all__ = ["Tree", "Fork", "End", "told"]
 
 _DEEPEST = 40  # forks on one path; beyond, Python drives
 
@@ -52,7 +52,7 @@ class Tree:
             )
         values = self._merge(path)
         n = len(values) - len(path.guards)
-        outcomes = zip(values[n:], path.guards, path.lines)
+        outcomes = zip(values[n:], map(told, path.guards), path.lines)
         self.root = self._insert(list(outcomes), End(path, values[:n]))
         self.paths.append(path)
 
@@ -138,6 +138,12 @@ class Tree:
             for v in wanted
             if v.id in here and v is not fork.value and v.op not in ("constant", "iota")
         )
+
+
+def told(outcome: Any) -> Any:
+    """The outcome; a float that == cannot tell from another, as its text."""
+    special = isinstance(outcome, float) and (outcome == 0 or outcome != outcome)
+    return repr(outcome) if special else outcome
 
 
 def _below(fork: Fork) -> Iterable[Value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import operator
 import re
 from typing import Any, NamedTuple, Optional
 
@@ -83,8 +84,11 @@ class Writer:
         return repr(x) if plain else self.bind("z", x)
 
 
-def unpack(w: Writer, leaves: list, spec: Any) -> None:
-    """Bind leaf number i to a{i}_ (its array to x{i}_) and check it."""
+def unpack(w: Writer, leaves: list, spec: Any) -> list[str]:
+    """Bind leaf number i to a{i}_ (its array to x{i}_) and check it.
+
+    Returns the expressions for the containers, each before those in it.
+    """
     state = _Unpack(w, leaves)
     args, kwargs = spec.below
     w.miss(f"len(args) != {len(args.below)}")
@@ -94,12 +98,14 @@ def unpack(w: Writer, leaves: list, spec: Any) -> None:
         state.visit(f"args[{i}]", below)
     for key, below in zip(kwargs.keys, kwargs.below):
         state.visit(f"kwargs[{key!r}]", below)
+    return state.places
 
 
 class _Unpack:
     def __init__(self, w: Writer, leaves: list):
         self.w, self.leaves, self.next = w, leaves, 0
         self.seen: list[int] = []
+        self.places: list[str] = []
 
     def visit(self, at: str, spec: Any) -> None:
         """Emit the checks for what stands at the expression `at`."""
@@ -107,9 +113,10 @@ class _Unpack:
             self._leaf(at)
             return
         w = self.w
+        self.places.append(at)
         w.miss(f"type({at}) is not {w.bind('kind', spec.kind)}")
         if issubclass(spec.kind, dict):
-            w.miss(f"tuple({at}) != {w.bind('keys', spec.keys)}")
+            _check_keys(w, at, spec.keys)
             parts = [f"{at}[{w.literal(key)}]" for key in spec.keys]
         elif issubclass(spec.kind, (tuple, list)):
             w.miss(f"len({at}) != {len(spec.below)}")
@@ -134,6 +141,21 @@ class _Unpack:
         for j in self.seen:
             w.miss(f"a{i}_ is a{j}_")
         self.seen.append(i)
+
+
+def _check_keys(w: Writer, at: str, keys: tuple) -> None:
+    """Keys may be equal and yet others: 1, 1.0 and True; 0.0 and -0.0."""
+    known = w.bind("keys", keys)
+    if any(isinstance(key, Tensor) for key in keys):  # == makes another tensor
+        w.miss(f"len({at}) != {len(keys)}")
+        w.miss(f"not all(map({w.bind('same', operator.is_)}, {at}, {known}))")
+        return
+    w.miss(f"tuple({at}) != {known}")
+    if any(type(key) is not str for key in keys):
+        kinds = w.bind("kinds", tuple(map(type, keys)))
+        w.miss(f"tuple(map(type, {at})) != {kinds}")
+    if any(isinstance(key, float) for key in keys):
+        w.miss(f"repr([*{at}]) != {repr([*keys])!r}")
 
 
 def _differs(w: Writer, at: str, x: Any) -> str:

@@ -8,13 +8,13 @@ which the program reads anew at every call, so a schedule costs no new recording
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
 from typing import Any, Callable, Iterable, Optional
 
 from ...tracer.record import state as recording
 from ...tracer.watch import Watched, touch
 from ..gradmode import enable_grad, no_grad
 from ..tensor import Tensor, wrap
+from .memory import Memory
 from .saving import Saving
 
 __all__ = ["Optimizer"]
@@ -88,7 +88,7 @@ class Optimizer(Watched, Saving):
                 "params argument given to the optimizer should be an iterable of "
                 f"Tensors or dicts, but got {type(params).__name__}"
             )
-        self.state: Any = defaultdict(dict)
+        self.state: Any = Memory()
         self.param_groups: list[Group] = []
         groups = list(params)
         if not groups:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
 from typing import Any
 
 from ...tracer.watch import touch
 from ..arrays.attributes import clone
 from ..math.composite import cast
 from ..tensor import Tensor
+from .memory import Memory
 
 __all__ = ["Saving"]
 
@@ -45,7 +45,7 @@ class Saving:
         _check_groups(self.param_groups, saved)
         numbers = [i for group in saved for i in group["params"]]
         params = dict(zip(numbers, self._params()))
-        state: Any = defaultdict(dict)
+        state: Any = Memory()
         for key, value in state_dict["state"].items():
             p = params.get(key)
             state[key if p is None else p] = _converted(value, p, None)

@@ -7,7 +7,8 @@ from typing import Any, Iterable, Iterator, Sequence
 
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, node
-from ...tracer.sizes import Dim, parse_size
+from ...tracer.sizes import Dim
+from ...tracer.spelled import parse_size
 from ...tracer.types import DType
 from ..jit.path import Path, Ref, Source
 from ..random.generator import default_generator

@@ -9,14 +9,15 @@ from ...tracer.errors import GuardError, ShapeError
 from ...tracer.graph import Graph, Value, make
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import state as thread
-from ...tracer.sizes import Dim, Int, hint, same_size, substitute
+from ...tracer.sizes import Dim, Int, hint, same_size
+from ...tracer.spelled import substitute
 from ...tracer.splice import Splice
 from ...tracer.types import int64
 from ..arrays.scalars import item
 from ..device import check_device
 from ..engine import executable
 from ..jit.jitted import Jitted
-from ..jit.tree import Fork, Tree
+from ..jit.tree import Fork, Tree, told
 from ..jit.unpack import Kind
 from ..random.generator import default_generator
 from ..tensor import Tensor, view, wrap, write
@@ -144,7 +145,7 @@ class Program:
             seen = item(wrap(rec, splice.values([here.value])[0]))
             found = _branch(here, seen)
             if found is None:
-                known = ", ".join(map(repr, here.branches))
+                known = ", ".join(map(str, here.branches))
                 raise GuardError(
                     f"{self.name}: at {here.line} the program saw {seen!r}, a way that "
                     f"was never recorded (recorded: {known}). Trace it with an example "
@@ -156,10 +157,7 @@ class Program:
 
 def _branch(fork: Fork, seen: Any) -> Any:
     """Where an outcome leads (nan is one of them), or None."""
-    for outcome, branch in fork.branches.items():
-        if outcome == seen or (outcome != outcome and seen != seen):
-            return branch
-    return None
+    return fork.branches.get(told(seen))
 
 
 _SIGNS = {

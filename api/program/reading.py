@@ -8,7 +8,8 @@ from ...tracer.declare import symbols
 from ...tracer.errors import FormatError, TracefuseError
 from ...tracer.graph import Graph, Value, make, placeholder
 from ...tracer.schema import ATTRS, check
-from ...tracer.sizes import Dim, Int, same_shape, substitute
+from ...tracer.sizes import Dim, Int, same_shape
+from ...tracer.spelled import substitute
 from ...tracer.types import BY_NUMPY, DType, int64
 from ..jit.unpack import Kind
 from ..tensor import Tensor

@@ -7,7 +7,8 @@ from typing import Any, Optional
 
 from ...tracer.errors import DTypeError, ShapeError
 from ...tracer.pytree import rebuild
-from ...tracer.sizes import Dim, Int, hint, substitute
+from ...tracer.sizes import Dim, Int, hint
+from ...tracer.spelled import substitute
 from ...tracer.types import BY_NUMPY
 from ..jit.unpack import Kind
 from ..tensor import Tensor

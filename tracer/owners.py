@@ -1,0 +1,71 @@
+"""Whose is it? Modules and classes of the user, and what names lead to in them."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from typing import Any, Iterable, Iterator, Optional
+
+from .codes import is_foreign
+from .unwatched import is_standard
+
+__all__ = ["behind", "is_standard_data", "is_users", "is_users_class", "names_of"]
+
+
+class _CodeAt:
+    """Just a file name, for `is_foreign`."""
+
+    def __init__(self, name: str):
+        self.co_filename = name
+
+    def __hash__(self) -> int:
+        return hash(self.co_filename)
+
+    def __eq__(self, other: object) -> bool:
+        return getattr(other, "co_filename", None) == self.co_filename
+
+
+def is_users(module: Optional[types.ModuleType]) -> bool:
+    """Whether the module is of the user's program; None is one we cannot find."""
+    if module is None:
+        return True
+    home = getattr(module, "__file__", None)
+    if home is None:
+        return not is_standard(module)
+    return not is_foreign(_CodeAt(home))  # type: ignore[arg-type]
+
+
+def is_users_class(kind: Any) -> bool:
+    """Whether the class is of the user's program."""
+    return is_users(sys.modules.get(kind.__module__))
+
+
+def is_standard_data(kind: type) -> bool:
+    """Whether code of the standard library keeps the object's attributes."""
+    homes = (base.__module__ for base in kind.__mro__[:-1])
+    return any(home in ("collections", "types") for home in homes)
+
+
+def behind(value: Any) -> Iterator[Any]:
+    """What a value in a class's dict leads to."""
+    if isinstance(value, (staticmethod, classmethod)):
+        yield value.__func__
+    elif isinstance(value, property):
+        yield from (value.fget, value.fset, value.fdel)
+    elif isinstance(value, (functools.cached_property, functools.partialmethod)):
+        yield value.func
+    else:
+        yield value
+
+
+def names_of(codes: Iterable[types.CodeType]) -> Iterator[str]:
+    """Names and strings in the code, nested functions included."""
+    for code in codes:
+        yield from code.co_names
+        yield from code.co_freevars
+        for const in code.co_consts:
+            if isinstance(const, str):
+                yield const
+            elif isinstance(const, types.CodeType):
+                yield from names_of([const])

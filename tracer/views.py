@@ -1,0 +1,107 @@
+"""Python state seen as places: (container, key, value), to be compared later.
+
+A container is a dict, a cell, a class's dict, or one of these views of something else.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Optional
+
+__all__ = ["MISSING", "PLAIN", "Attribute", "Kind", "Length", "ListView", "Members"]
+__all__ += ["attributes", "content", "holds", "same"]
+
+PLAIN = (int, float, str, bytes, bool, complex, type(None))
+MISSING = object()  # stands for what is not there
+
+
+class Attribute(str):
+    """A key that is the name of an attribute, not of an item."""
+
+    __slots__ = ()
+
+
+class ListView:
+    """A list seen as a dict of its positions."""
+
+    def __init__(self, items: Any):
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def get(self, key: int, default: Any = None) -> Any:
+        """The item at `key`."""
+        return self.items[key] if key < len(self.items) else default
+
+
+class Length:
+    """A container seen as its length."""
+
+    def __init__(self, items: Any):
+        self.items = items
+
+    def get(self, key: None, default: Any = None) -> int:
+        """How many there are."""
+        return len(self.items)
+
+
+class Members:
+    """A set seen as what is in it now."""
+
+    def __init__(self, items: Any):
+        self.items = items
+
+    def get(self, key: None, default: Any = None) -> frozenset:
+        """What is in it."""
+        return frozenset(self.items)
+
+
+class Kind:
+    """An object seen as its class."""
+
+    def __init__(self, items: Any):
+        self.items = items
+
+    def __len__(self) -> int:
+        return 1
+
+    def get(self, key: None, default: Any = None) -> type:
+        """The class that it has now."""
+        return type(self.items)
+
+
+def content(cell: Any) -> Any:
+    """What is in a cell; MISSING before it is assigned."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return MISSING
+
+
+def holds(container: Any, key: Any, then: Any) -> bool:
+    """Whether the place still has what it had."""
+    if type(container) is types.CellType:
+        return same(content(container), then)
+    if type(key) is Attribute:
+        return same(getattr(container, key, MISSING), then)
+    return same(container.get(key, MISSING), then)
+
+
+def same(now: Any, then: Any) -> bool:
+    """Whether that is the very object, or an equal plain value."""
+    if now is then:
+        return True
+    if isinstance(then, frozenset):
+        return now == then
+    plain = isinstance(then, (*PLAIN, tuple)) and type(now) is type(then)
+    return plain and repr(now) == repr(then)
+
+
+def attributes(x: Any) -> Optional[dict]:
+    """The object's own `__dict__`, whatever its class makes of attribute access."""
+    try:
+        found = object.__getattribute__(x, "__dict__")
+    except AttributeError:
+        return None
+    return found if isinstance(found, dict) else None
