@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pytest
 import tracefuse as torch
+from tracefuse.tracer.errors import TraceError
 
 T = torch.tensor
 SHARED = [1.0]
@@ -343,3 +344,8 @@ def test_tensors_as_keys_are_told_by_identity():
     f, a, b = torch.jit(lambda d: sum(d.values())), torch.ones(2), torch.ones(2)
     for key, value in [(a, 1.0), (a, 2.0), (b, 3.0), (a, 4.0)]:
         assert f({key: T(value)}).item() == value
+
+
+def test_a_program_cannot_change_what_it_is_given():
+    with pytest.raises(TraceError, match="changes a container"):
+        torch.jit.trace(_store, ({"a": T(1.0)},))

@@ -159,6 +159,25 @@ def forward_replaced():
 
 
 @row
+def containers_in_a_module():
+    class M(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.items, self.bag, self.cfg = [2.0], {1}, {"k": 2.0}
+
+        def forward(self, x):
+            return x * self.items[0] * self.cfg["k"] * len(self.bag)
+
+    m = M()
+    return (
+        lambda x: m(x),
+        lambda: m.items.__setitem__(0, 3.0),
+        lambda: m.cfg.update(k=5.0),
+        lambda: m.bag.add(2),
+    )
+
+
+@row
 def class_replaced():
     base, child = family()
     other = type("Other", (base,), {"go": lambda self, x: x * 7})

@@ -31,9 +31,9 @@ _PURE_MODULES = frozenset(
 # Python code of the standard library that reads and changes nothing of the world.
 _PURE_SOURCES = _PURE_MODULES | frozenset(
     "inspect weakref _weakrefset warnings types copyreg importlib sre_compile "
-    "sre_parse sre_constants json string textwrap fractions decimal _pydecimal heapq bisect "
-    "keyword reprlib base64 hashlib ast colorsys struct posixpath ntpath linecache "
-    "token tokenize codecs encodings cmd zipimport _py_abc annotationlib".split()
+    "sre_parse sre_constants json string textwrap fractions decimal _pydecimal heapq "
+    "bisect keyword reprlib base64 hashlib ast colorsys struct posixpath ntpath "
+    "linecache token tokenize codecs encodings _py_abc annotationlib".split()
 )
 # Pure themselves; what they call for the user counts as called by the user.
 _THROUGH = frozenset("_collections_abc collections functools contextlib".split())

@@ -10,7 +10,20 @@ from typing import Any, Iterable, Iterator, Optional
 from .codes import is_foreign
 from .unwatched import is_standard
 
-__all__ = ["behind", "is_standard_data", "is_users", "is_users_class", "names_of"]
+__all__ = [
+    "DYNAMIC",
+    "behind",
+    "is_standard_data",
+    "is_users",
+    "is_users_class",
+    "names_of",
+]
+
+# Code that says one of these may read attributes by names that it does not say.
+DYNAMIC = frozenset(
+    "getattr hasattr __dict__ vars dir attrgetter methodcaller asdict astuple fields "
+    "setattr __getattribute__ getmembers AttributeError".split()
+)
 
 
 class _CodeAt:

@@ -15,8 +15,8 @@ import functools
 import types
 from typing import Any, Callable, Iterable, Iterator, Optional
 
+from . import owners
 from .codes import is_foreign
-from .owners import behind, is_standard_data, is_users, is_users_class, names_of
 from .unwatched import hidden, hidden_module
 from .views import (
     MISSING,
@@ -30,17 +30,14 @@ from .views import (
     content,
     holds,
     same,
+    tensor_holds,
 )
 from .watch import Watched, epoch
 
 __all__ = ["Pins"]
 
 _LARGE = 1000  # items of a container beyond which it is not compared at each call
-# Code that says one of these may read attributes by names that it does not say.
-_DYNAMIC = frozenset(
-    "getattr hasattr __dict__ vars dir attrgetter methodcaller asdict astuple fields "
-    "setattr __getattribute__ getmembers AttributeError".split()
-)
+_BOXES = (dict, list, tuple)
 _CALLABLE = (types.FunctionType, types.MethodType, functools.partial)
 
 
@@ -52,7 +49,7 @@ class Pins:
 
     def __init__(self, names: set[str], codes: set, moving: set):
         self.names, self.codes = names, codes
-        self.dynamic = not _DYNAMIC.isdisjoint(names)
+        self.dynamic = not owners.DYNAMIC.isdisjoint(names)
         self.moving = moving  # (id of dict, key): tensors the program itself replaces
         self.places: list[tuple] = []
         self.watched: list[tuple[Any, dict]] = []
@@ -65,7 +62,7 @@ class Pins:
     @classmethod
     def of(cls, roots: Iterable[Any], codes: set, moving: set) -> "Pins":
         """Everything reachable from the roots that the code that ran can name."""
-        pins = cls(set(names_of(codes)), codes, moving)
+        pins = cls(set(owners.names_of(codes)), codes, moving)
         stack = list(roots)
         while stack:
             x = stack.pop()
@@ -101,7 +98,7 @@ class Pins:
             yield from self._foreign(f)
             return
         self.pin(f, Attribute("__code__"), f.__code__)
-        for name in names_of([f.__code__]):
+        for name in owners.names_of([f.__code__]):
             if name in f.__globals__:
                 yield self.pin(f.__globals__, name, f.__globals__[name])
         for cell in f.__closure__ or ():
@@ -139,9 +136,8 @@ class Pins:
             yield self.pin(d, key, d[key])
 
     def _module(self, x: types.ModuleType) -> Iterable[Any]:
-        if self._refuse(hidden_module(x, self.names)) or not is_users(x):
-            return ()
-        return self._attributes(vars(x))
+        refused = self._refuse(hidden_module(x, self.names))
+        return () if refused or not owners.is_users(x) else self._attributes(vars(x))
 
     def _attributes(self, d: dict) -> Iterator[Any]:
         """Attributes that the code names; all, where it may make up the names."""
@@ -153,26 +149,35 @@ class Pins:
                 yield self.pin(d, name, d[name])
 
     def _watched(self, x: Watched) -> Iterator[Any]:
-        stack: list = [x, vars(x)] if hasattr(x, "__dict__") else [x]
+        stack: list = [d for d in (x, attributes(x)) if isinstance(d, _BOXES)]
         while stack:
             d = stack.pop()
             if isinstance(d, dict):
                 self.watched.append((d, dict(d)))
-            for value in d.values() if isinstance(d, dict) else _items(d):
-                if isinstance(value, (dict, list, tuple)):
+            for value in d.values() if isinstance(d, dict) else d:
+                if isinstance(value, _BOXES):
                     stack.append(value)
                     if isinstance(value, list):
                         self.watched.append((ListView(value), dict(enumerate(value))))
-                else:
+                elif not isinstance(value, (set, frozenset)):
                     yield value
+        yield from self._containers_in(x)
         self.watched.append((Kind(x), {None: type(x)}))
         yield type(x)
+
+    def _containers_in(self, x: Watched) -> Iterator[Any]:
+        # The user's own containers in a module tell nobody when they change.
+        own = (attributes(x) or {}) if owners.is_users_class(type(x)) else {}
+        for name, value in own.items():
+            named = name in self.names or (self.dynamic and name[0] != "_")
+            if named and type(value) in (list, dict, set, tuple):
+                yield value
 
     def _class(self, x: type) -> Iterator[Any]:
         above: list[type] = []
         for base in x.__mro__[:-1]:
             if base.__module__ not in ("builtins", "abc", "enum", "typing"):
-                users = is_users_class(base)
+                users = owners.is_users_class(base)
                 yield from self._class_dict(base, above if users else [], users)
                 above += [base] if users else []
 
@@ -188,7 +193,7 @@ class Pins:
             for kind in above:
                 if name not in vars(kind):
                     self.pin(vars(kind), name, MISSING)
-            yield from behind(value)
+            yield from owners.behind(value)
         if users and self.dynamic:
             self.pin(Length(d), None, len(d))
 
@@ -201,13 +206,13 @@ class Pins:
         kind, own = type(x), attributes(x)
         tensor = hasattr(kind, "_storage")
         if own is not None:
-            if self.dynamic and (tensor or is_users_class(kind)):
+            if self.dynamic and (tensor or owners.is_users_class(kind)):
                 yield from self._attributes(own)
             else:
-                yield from self._named(own, is_standard_data(kind))
+                yield from self._named(own, owners.is_standard_data(kind))
         if tensor:
             return
-        if is_users_class(kind):
+        if owners.is_users_class(kind):
             self.pin(x, Attribute("__class__"), kind)
             yield from self._slots(x, kind)
         # What was found on the class may come to be hidden by the object's own.
@@ -261,7 +266,7 @@ class Pins:
         if self.epoch != epoch.value:
             if not all(self._dict_holds(d, then) for d, then in self.watched):
                 return False
-            if not all(_tensor_holds(*entry) for entry in self.tensors):
+            if not all(tensor_holds(*entry) for entry in self.tensors):
                 return False
             self.epoch = epoch.value
         return all(holds(*place) for place in self.places)
@@ -288,11 +293,6 @@ _VISITS: list[tuple[Any, Callable]] = [
     ((set, frozenset), Pins._set),
     (types.BuiltinFunctionType, Pins._builtin),
 ]
-
-
-def _tensor_holds(t: Any, shape: tuple, dtype: Any, steps: tuple) -> bool:
-    alike = t._array.shape == shape and t._array.dtype == dtype
-    return alike and t._steps is steps
 
 
 def _items(x: Any) -> Iterable[Any]:

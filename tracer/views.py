@@ -9,7 +9,7 @@ import types
 from typing import Any, Optional
 
 __all__ = ["MISSING", "PLAIN", "Attribute", "Kind", "Length", "ListView", "Members"]
-__all__ += ["attributes", "content", "holds", "same"]
+__all__ += ["attributes", "content", "holds", "same", "tensor_holds"]
 
 PLAIN = (int, float, str, bytes, bool, complex, type(None))
 MISSING = object()  # stands for what is not there
@@ -105,3 +105,9 @@ def attributes(x: Any) -> Optional[dict]:
     except AttributeError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def tensor_holds(t: Any, shape: tuple, dtype: Any, steps: tuple) -> bool:
+    """Whether a captured tensor is of the shape, type and view that it was."""
+    alike = t._array.shape == shape and t._array.dtype == dtype
+    return alike and t._steps is steps

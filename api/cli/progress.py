@@ -29,11 +29,7 @@ class Progress:
         self.losses: list[float] = []
         self.bar: Any = None
         if not quiet and sys.stdout.isatty():
-            tqdm = import_module("tqdm").tqdm
-            # A terminal that does not know its width says 0: tqdm would show nothing.
-            width = shutil.get_terminal_size().columns
-            total = epochs * batches
-            self.bar = tqdm(total=total, desc=name, file=sys.stdout, ncols=width)
+            self.bar = _bar(name, epochs * batches)
 
     def __enter__(self) -> Progress:
         return self
@@ -63,3 +59,10 @@ class Progress:
     def _figures(self, loss: float) -> str:
         known = "" if self.accuracy is None else f"  accuracy {self.accuracy:.1%}"
         return f"loss {loss:.4f}{known}"
+
+
+def _bar(name: str, total: int) -> Any:
+    # A terminal that does not know its size says 0 by 0: tqdm would show nothing.
+    columns, lines = shutil.get_terminal_size()
+    tqdm = import_module("tqdm").tqdm
+    return tqdm(total=total, desc=name, file=sys.stdout, ncols=columns, nrows=lines)

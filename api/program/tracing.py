@@ -84,6 +84,8 @@ def _check(recording: Recording) -> None:
     why = recording.rec.volatile or recording.listener.opaque
     if why:
         raise NotKept(why)
+    if recording.given.changed():
+        raise NotKept("it changes a container it was given")
 
 
 def _bare(kinds: list) -> list:
