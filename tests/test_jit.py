@@ -388,3 +388,22 @@ def test_many_shapes_stay_bounded():
         f(torch.zeros(n % 7 + 1, 1, n))
     assert f.cache_info()["signatures"] <= 1024
     assert f(torch.zeros(3)).tolist() == [1.0] * 3
+
+
+def test_an_attribute_of_an_argument_is_read_anew():
+    f = torch.jit(lambda x: x * x.tag)
+    for tag in (1.0, 2.0, 3.0):
+        x = torch.ones(1)
+        x.tag = tag
+        assert f(x).item() == tag
+
+
+def test_config_switches_jit_off():
+    calls = []
+    f = torch.jit(lambda x: calls.append(1) or x)
+    torch.config.disable_jit = True
+    try:
+        f(torch.ones(1))
+        assert len(calls) == 1 and f.cache_info()["recordings"] == 0
+    finally:
+        torch.config.disable_jit = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 import tracefuse as torch
 from tracefuse import nn
 

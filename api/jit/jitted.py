@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
 import types
 import warnings
@@ -14,6 +13,7 @@ from ...tracer.pins import Pins
 from ...tracer.pytree import containers, flatten
 from ...tracer.record import state
 from ...tracer.watch import epoch
+from ..config import config
 from ..tensor import Tensor
 from .entry import FORK, MISS, Entry
 from .lowered import Lowered, lower
@@ -39,6 +39,8 @@ class Jitted:
 
     _path = Path
 
+    _always = False  # whether it records even where jit is disabled
+
     def __init__(self, function: Callable, dynamic_shapes: Optional[dict] = None):
         functools.update_wrapper(self, function, updated=())
         self.__wrapped__ = function
@@ -49,10 +51,9 @@ class Jitted:
         self._suspects: list[Pins] = []
         self._report = Report(self._name)
         self._lock = threading.RLock()
-        self.disabled = _DISABLED
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.recorder is not None or self.disabled:
+        if state.recorder is not None or (config.disable_jit and not self._always):
             return self.__wrapped__(*args, **kwargs)
         for entry in self._recent:
             result = entry.call(args, kwargs)
@@ -152,7 +153,10 @@ class Jitted:
         moving = {(id(s.owner), s.key) for s, _ in rec.written.values() if s.item}
         moving |= {(id(i.owner), i.key) for i in rec.inputs if i.kind == "number"}
         codes = recording.listener.codes
-        return Pins.of([self.__wrapped__, *objects], codes, moving)
+        pins = Pins.of([self.__wrapped__, *objects], codes, moving)
+        if any(isinstance(x, Tensor) and pins.names & vars(x).keys() for x in leaves):
+            pins.arrays.append("an attribute of a tensor it was given")
+        return pins
 
     def _check_settled(self, pins: Pins, held: list) -> None:
         """Code that could change Python state is kept once a call changed none."""
@@ -234,9 +238,6 @@ def _whole(recording: Recording, pins: Pins) -> dict[int, Ref]:
         elif id(c) in captured:
             found[id(c)] = Ref("plain", c)
     return found
-
-
-_DISABLED = os.environ.get("TRACEFUSE_DISABLE_JIT", "") not in ("", "0")
 
 
 def jit(

@@ -181,10 +181,11 @@ def _second(count: Int) -> Value:
 class _Compiled(Jitted):
     """Runs a program; its symbols are those of the arguments."""
 
+    _always = True  # there is no plain Python to run instead
+
     def __init__(self, program: Program):
         super().__init__(program._run)
         self._name, self._program = program.name, program
-        self.disabled = False
 
     def _shapes(self, args: tuple, kwargs: dict) -> dict:
         leaves, _ = flatten((args, kwargs))

@@ -54,6 +54,7 @@ from tracefuse.api.math.trigonometry import *
 from tracefuse.api.gradmode import *
 from tracefuse.api.nn.functional.activation import celu, prelu, selu, threshold
 from tracefuse.api.autograd import backward as _backward  # gives Tensor its method
+from tracefuse.api.config import config as config
 from tracefuse.api.version import __version__ as __version__
 from tracefuse.tracer.errors import *
 from tracefuse.tracer.sizes import Dim as Dim
