@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import sys
 import types
@@ -11,7 +12,8 @@ from .codes import is_foreign
 from .unwatched import is_standard
 
 __all__ = [
-    "DYNAMIC",
+    "asked_names",
+    "is_dynamic",
     "behind",
     "is_standard_data",
     "is_users",
@@ -20,10 +22,56 @@ __all__ = [
 ]
 
 # Code that says one of these may read attributes by names that it does not say.
-DYNAMIC = frozenset(
-    "getattr hasattr __dict__ vars dir attrgetter methodcaller asdict astuple fields "
-    "setattr __getattribute__ getmembers AttributeError".split()
+_DYNAMIC = frozenset(
+    "__dict__ vars dir attrgetter methodcaller asdict astuple fields "
+    "__getattribute__ getmembers AttributeError".split()
 )
+# Of these it depends on whether the name is written out.
+_BY_NAME = frozenset(("getattr", "hasattr", "setattr"))
+
+
+def is_dynamic(codes: Iterable[types.CodeType]) -> bool:
+    """Whether any of the code may read attributes whose names do not stand in it."""
+    return any(map(_dynamic, codes))
+
+
+@functools.lru_cache(maxsize=4096)
+def _dynamic(code: types.CodeType) -> bool:
+    names = set(code.co_names)
+    if not _DYNAMIC.isdisjoint(names):
+        return True
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    return any(map(_dynamic, inner)) or (
+        not _BY_NAME.isdisjoint(names) and not _names_written_out(code)
+    )
+
+
+def asked_names(codes: Iterable[types.CodeType]) -> set[str]:
+    """Names whose absence the code may notice: texts beside `getattr` or `hasattr`."""
+    return {
+        const
+        for code in codes
+        if not _BY_NAME.isdisjoint(code.co_names)
+        for const in code.co_consts
+        if isinstance(const, str) and const.isidentifier()
+    }
+
+
+def _names_written_out(code: types.CodeType) -> bool:
+    """Whether every `getattr(x, "name")` in the code has a plain text for a name."""
+    steps = iter(dis.get_instructions(code))
+    for step in steps:
+        if step.argval in _BY_NAME and step.opname.startswith("LOAD_"):
+            texts = 0
+            for part in steps:
+                if part.opname.startswith(("CALL", "PRECALL")):
+                    break
+                if not part.opname.startswith(("LOAD_", "PUSH_NULL", "CACHE")):
+                    return False
+                texts += part.opname == "LOAD_CONST" and type(part.argval) is str
+            if not texts:
+                return False
+    return True
 
 
 class _CodeAt:

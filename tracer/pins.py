@@ -49,7 +49,8 @@ class Pins:
 
     def __init__(self, names: set[str], codes: set, moving: set):
         self.names, self.codes = names, codes
-        self.dynamic = not owners.DYNAMIC.isdisjoint(names)
+        self.dynamic = owners.is_dynamic(codes)
+        self.asked = owners.asked_names(codes)
         self.moving = moving  # (id of dict, key): tensors the program itself replaces
         self.places: list[tuple] = []
         self.watched: list[tuple[Any, dict]] = []
@@ -196,6 +197,8 @@ class Pins:
             yield from owners.behind(value)
         if users and self.dynamic:
             self.pin(Length(d), None, len(d))
+        if users:
+            self._absent(d, base)
 
     def _ran(self, value: Any) -> bool:
         # What the class does without being named: __call__, __init__, __add__, ...
@@ -218,7 +221,13 @@ class Pins:
         # What was found on the class may come to be hidden by the object's own.
         if own is not None:
             self._unhidden(own, kind)
+            self._absent(own, kind)
         yield kind
+
+    def _absent(self, own: Any, kind: type) -> None:
+        for name in self.asked - own.keys():
+            if not any(name in vars(base) for base in kind.__mro__):
+                self.pin(own, name, MISSING)
 
     def _unhidden(self, own: dict, kind: type) -> None:
         for base in kind.__mro__[:-1]:
