@@ -265,3 +265,52 @@ def test_other_aliasing_is_another_signature():
     for _ in range(3):
         before = x[0].item()
         assert f(x, x)[0].item() == 2 * (before + 1)
+
+
+def test_reading_does_not_depend_on_who_shares_memory():
+    f = torch.jit(lambda a, b: a.sum() * 100 + b.sum())
+    x = torch.arange(4.0)
+    for _ in range(2):
+        assert f(x, x[1:3]).item() == 603.0
+        assert f(torch.ones(4), torch.zeros(2)).item() == 400.0
+        assert f(x, x[2:4]).item() == 605.0
+    assert f.cache_info()["recordings"] == 1
+
+
+def test_views_shifted_against_each_other_are_another_signature():
+    @torch.jit
+    def f(a, out):
+        out.copy_(a * a)
+        return a * 1
+
+    b, c = torch.arange(4.0), torch.arange(4.0)
+    for view, target in [(slice(3), slice(1, 4)), (slice(1, 4), slice(3))] * 2:
+        got = f(b[view], b[target])
+        want = f.__wrapped__(c[view], c[target])
+        assert got.tolist() == want.tolist() and b.tolist() == c.tolist()
+
+
+def test_an_argument_that_views_a_captured_tensor():
+    base = torch.arange(6.0)
+
+    @torch.jit
+    def f(v):
+        base.mul_(2)
+        return v * 1
+
+    other = base.clone()
+    for part in (slice(0, 2), slice(2, 4), slice(0, 2)):
+        other.mul_(2)
+        assert f(base[part]).tolist() == other[part].tolist()
+    assert f(torch.ones(2)).tolist() == [1.0, 1.0]
+
+
+def test_views_of_a_variable_as_arguments():
+    p = torch.arange(4.0).requires_grad_()
+    f = torch.jit(lambda a, b: (a * 2).sum() + (b * 3).sum())
+    for first, second in [(slice(0, 2), slice(2, 4)), (slice(2, 4), slice(1, 3))] * 2:
+        p.grad = None
+        f(p[first], p[second]).backward()
+        got, p.grad = p.grad.tolist(), None
+        f.__wrapped__(p[first], p[second]).backward()
+        assert got == p.grad.tolist()

@@ -378,7 +378,7 @@ def test_a_bare_tensor_is_one_argument_and_others_are_tuples():
     [
         (lambda x: x * time.time(), "time"),
         (lambda x: x + torch.rand(3, generator=GENERATOR), "Generator of its own"),
-        (lambda x: torch.ones(3, requires_grad=True), "a variable made"),
+        (lambda x: torch.ones(3, requires_grad=True), "a new variable"),
     ],
 )
 def test_what_cannot_be_traced_says_why(f, why):

@@ -18,6 +18,7 @@ from typing import Any, Callable, Iterable, Optional
 import numpy as np
 
 from .declare import declaring
+from .errors import TraceError
 from .graph import Graph, Value, make, placeholder, reachable
 from .overlay import Input, Shadow, Slot, state
 from .sizes import Dim, Int
@@ -46,6 +47,9 @@ class Recorder:
         self.shadows: dict[Storage, Shadow] = {}
         self.seen: dict[int, tuple] = {}  # id(tensor) -> (tensor, version, Value)
         self.made: list[weakref.ref] = []
+        self.derived: dict[
+            int, tuple
+        ] = {}  # id(tensor) -> (it, whose storage it shares)
         self.leaf_values: dict[Leaf, tuple] = {}  # -> (version, leaf Value)
         self.leaves: dict[int, Leaf] = {}  # id of a leaf Value -> whose it is
         self.borders: dict[int, Any] = {}  # id of a leaf Value -> tensor with history
@@ -71,6 +75,9 @@ class Recorder:
 
     def value_of(self, t: Any) -> Value:
         """The current SSA value of a tensor."""
+        own = self._own(t)
+        if own is not None:
+            return own
         root, steps, version = self._place(t)
         if t._array is None:  # made here: it carries its own value
             if t._seen != version:
@@ -82,6 +89,21 @@ class Recorder:
             self.seen[id(t)] = hit
         return hit[2]
 
+    def _own(self, t: Any) -> Optional[Value]:
+        """The value of a further tensor on a known storage, while nothing is written.
+
+        It reads its own array then: the program does not come to depend on who shares
+        memory with whom.
+        """
+        shadow = self.shadows.get(t._storage)
+        if t._array is None or shadow is None or shadow.owner is t or shadow.version:
+            return None
+        if id(t) not in self.seen:
+            marks = t._steps[len(memory_steps(t._steps)) :]
+            value = self._derive(self.capture(t), marks, 0)
+            self.seen[id(t)] = (t, 0, value)
+        return self.seen[id(t)][2]
+
     def _place(self, t: Any) -> tuple[Value, tuple, int]:
         """The root value `t` derives from, by which steps, and its version."""
         storage = t._storage
@@ -90,6 +112,8 @@ class Recorder:
         shadow = self.shadows.get(storage)
         if shadow is None:
             shadow = self.shadows[storage] = Shadow(t, self.capture(t))
+        if shadow.owner is not t and t._array is not None:
+            self.derived[id(t)] = (t, shadow.owner)
         steps = self._relative(t, shadow)
         return shadow.value, steps, shadow.version
 
@@ -139,7 +163,11 @@ class Recorder:
         root = placeholder(f"x{len(self.inputs)}", array.shape, from_numpy(array.dtype))
         root.data = array
         self.inputs.append(Input(root, "root", t))
-        root = self._border(t, root)
+        if t._storage.value is not None and t._storage.value.live:
+            raise TraceError(
+                "two views of one tensor that has a history are written in a jitted "
+                "function: pass the tensor that they view instead"
+            )
         if shadow.version:
             root = put(root, shadow.steps, shadow.value)
         shadow.value, shadow.steps, shadow.owner, shadow.root = root, (), t, True

@@ -37,6 +37,8 @@ def _hidden_kind(x: Any, kind: type) -> Optional[str]:
         return None
     if home.startswith("numpy.random") or home in _RANDOM:
         return f"a source of random numbers ({home}.{kind.__name__})"
+    if home == "operator" and kind.__name__ in ("attrgetter", "methodcaller"):
+        return f"attributes by names that it was not told ({kind.__name__})"
     if home in ("weakref", "_weakrefset"):
         return "a weak reference"
     if kind.__name__ == "cython_function_or_method":

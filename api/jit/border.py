@@ -91,7 +91,7 @@ spent.data = FREED
 
 def find_border(rec: Any, inputs: Sequence[Value], outputs: list) -> Optional[Border]:
     """The border of a program, or None when no output is differentiable."""
-    number = [i for i, v in enumerate(outputs) if v.live]
+    number = [i for i, v in enumerate(outputs) if v.live and not _is_new(rec, v)]
     if not number:
         return None
     used = tuple(i for i in number if _consumed(rec, outputs[i]))
@@ -106,6 +106,13 @@ def find_border(rec: Any, inputs: Sequence[Value], outputs: list) -> Optional[Bo
     parts = split(graph, leaves, live)
     parts.forward.memo["split"] = parts._replace(offset=len(inputs))
     return Border(parts.forward, owners, late, parts.kept, live, used)
+
+
+def _is_new(rec: Any, v: Value) -> bool:
+    """Whether a result is itself a variable made inside: its history begins with it."""
+    of = rec.leaves.get(v.id)
+    made = of.tensor() if of is not None else None
+    return made is not None and made._storage.maker is rec
 
 
 def _is_input(leaf: Value) -> bool:

@@ -64,24 +64,28 @@ class Checks:
         return self.at(owner) if arg else self.w.bind("owner", owner)
 
     def check_aliases(self) -> None:
-        """Where storages are written, who shares them must be as recorded."""
+        """Where storages are written or shared, who shares them must be as recorded."""
         for path in self.paths:
-            if path.writes:
-                self.check_groups(path.groups, [s for s, _ in path.writes])
+            if path.shared:
+                self.check_groups(path.groups, path.shared)
 
-    def check_groups(self, groups: dict[Source, int], written: list) -> None:
-        """The same for one path: `groups` numbers the storages."""
+    def check_groups(self, groups: dict[Source, tuple], shared: list) -> None:
+        """The same for one path: `groups` gives storage and view of each tensor."""
         w, here = self.w, [s for s in groups if s.kind != "pin"]
-        pins = {groups[s]: s for s in written if s.kind == "pin"}
-        names = w.bind("written", frozenset(s.at._storage for s in pins.values()))
+        pins = {groups[s][0]: s for s in shared if s.kind == "pin"}
+        names = w.bind("shared", frozenset(s.at._storage for s in pins.values()))
         for i, a in enumerate(here):
-            if groups[a] in pins:
-                pin = self.at(pins[groups[a]])
+            storage, steps = groups[a]
+            if sum(other[0] == storage for other in groups.values()) > 1:
+                steps = w.bind("steps", steps)
+                w.miss(f"memory_steps({self.at(a)}._steps) != {steps}")
+            if storage in pins:
+                pin = self.at(pins[storage])
                 w.miss(f"{self.at(a)}._storage is not {pin}._storage")
             elif pins:
                 w.miss(f"{self.at(a)}._storage in {names}")
-            for b in here[i + 1 :] if any(s in written for s in here) else ():
-                sign = "is not" if groups[a] == groups[b] else "is"
+            for b in here[i + 1 :] if any(s in shared for s in here) else ():
+                sign = "is not" if storage == groups[b][0] else "is"
                 w.miss(f"{self.at(a)}._storage {sign} {self.at(b)}._storage")
 
     def check_layouts_and_sizes(self) -> None:

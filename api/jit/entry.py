@@ -16,7 +16,7 @@ import numpy as np
 from ...tracer.pins import Pins
 from ...tracer.record import state
 from ...tracer.sizes import Dim
-from ...tracer.storage import Storage, tracked, view_array
+from ...tracer.storage import Storage, memory_steps, tracked, view_array
 from ...tracer.watch import epoch
 from ...tracer.where import generated
 from ..defaults import defaults
@@ -102,6 +102,7 @@ class _Generator(Results):
         names.update(Tensor=Tensor, Storage=Storage, new=object.__new__, np=np)
         names.update(tracked=tracked, exchange=exchange, view_array=view_array)
         names.update(hold=hold, release=release, defaults=defaults)
+        names.update(memory_steps=memory_steps)
         exec(compile(text, path, "exec"), names)
         return names["entry"], text
 

@@ -151,12 +151,21 @@ class Path:
             raise NotKept("it returns a view of a tensor that it sees only in part")
         return Ref("same", self.source(t))
 
-    def _groups(self, leaves: list) -> dict[Source, int]:
-        """Which of the tensors that vary share a storage with which that is written."""
+    def _groups(self, leaves: list) -> dict[Source, tuple]:
+        """Of the tensors that vary, and those shared: which storage, seen by which view.
+
+        `shared` become the sources whose storages are written, or read through views
+        of more than one tensor: only for these it matters who shares what.
+        """
+        owners = [shadow.owner for _, shadow in self._recording.writes]
+        owners += [owner for _, owner in self._rec.derived.values()]
+        self.shared = [self.source(t) for t in owners]
         tensors = [t for t in leaves if isinstance(t, Tensor)]
         tensors += [t for _, t in self._rec.slots.values() if isinstance(t, Tensor)]
-        tensors += [shadow.owner for _, shadow in self._recording.writes]
-        return {self.source(t): id(t._storage) for t in tensors}
+        return {
+            self.source(t): (id(t._storage), memory_steps(t._steps))
+            for t in (*tensors, *owners)
+        }
 
     def _check_escapes(self) -> None:
         """Everything made inside that is still held must be made again at each call."""
