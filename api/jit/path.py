@@ -152,7 +152,7 @@ class Path:
         return Ref("same", self.source(t))
 
     def _groups(self, leaves: list) -> dict[Source, tuple]:
-        """Of the tensors that vary, and those shared: which storage, seen by which view.
+        """Of tensors that vary or are shared: which storage, seen by which view.
 
         `shared` become the sources whose storages are written, or read through views
         of more than one tensor: only for these it matters who shares what.
