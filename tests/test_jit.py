@@ -407,3 +407,22 @@ def test_config_switches_jit_off():
         assert len(calls) == 1 and f.cache_info()["recordings"] == 0
     finally:
         torch.config.disable_jit = False
+
+
+def test_a_number_that_is_always_another_does_not_pile_up():
+    @torch.jit
+    def f(x):
+        return x * 2, x.sum().item()
+
+    for n in range(40):
+        doubled, total = f(torch.full((2,), float(n)))
+        assert doubled.tolist() == [2.0 * n] * 2 and total == 2.0 * n
+    assert f.cache_info()["paths"] <= 16
+    assert "that was another" in f.explain()
+
+
+def test_python_numbers_that_change_do_not_pile_up():
+    f = torch.jit(lambda x, n: x * n)
+    for n in range(100):
+        assert f(torch.ones(2), n).tolist() == [float(n)] * 2
+    assert f.cache_info()["signatures"] <= 32

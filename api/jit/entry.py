@@ -45,7 +45,6 @@ class Entry:
         self.dtype = defaults.dtype
         self.tree = Tree(name)
         self.pins: list[Pins] = []
-        self.hits = 0
         self.source = ""
         self.call: Any = lambda args, kwargs: MISS
 

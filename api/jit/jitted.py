@@ -27,6 +27,7 @@ __all__ = ["Jitted", "jit"]
 
 _RECENT = 4  # signatures tried before the table is asked
 _KEPT = 1024  # shapes kept; the oldest is forgotten, and recorded again if it returns
+_ALIKE = 32  # signatures kept that differ in other things than shapes
 _MANY = 8  # recordings of one way after which we say that it never settles
 
 
@@ -141,6 +142,7 @@ class Jitted:
         same = self._entries.setdefault(shapes, [])
         if entry not in same:
             same.insert(0, entry)
+            del same[_ALIKE:]
             self._recent = (entry, *self._recent)[:_RECENT]
         while len(self._entries) > _KEPT:
             oldest = next(iter(self._entries))

@@ -16,6 +16,7 @@ from .path import NotKept, Path
 __all__ = ["Tree", "Fork", "End", "told"]
 
 _DEEPEST = 40  # forks on one path; beyond, Python drives
+_WIDEST = 16  # ways on from one fork: more show a number that is always another
 
 
 class End:
@@ -50,11 +51,25 @@ class Tree:
                 f"Python looked at {len(path.guards)} values: it drives, and "
                 "each piece between two looks is compiled once"
             )
+        told_guards = [told(outcome) for outcome in path.guards]
+        self._check_room(told_guards)
         values = self._merge(path)
         n = len(values) - len(path.guards)
-        outcomes = zip(values[n:], map(told, path.guards), path.lines)
+        outcomes = zip(values[n:], told_guards, path.lines)
         self.root = self._insert(list(outcomes), End(path, values[:n]))
         self.paths.append(path)
+
+    def _check_room(self, outcomes: list) -> None:
+        here = self.root
+        for outcome in outcomes:
+            if not isinstance(here, Fork):
+                return
+            if outcome not in here.branches and len(here.branches) >= _WIDEST:
+                raise NotKept(
+                    f"Python looked at a number at {here.line} that was another "
+                    f"{_WIDEST} times"
+                )
+            here = here.branches.get(outcome)
 
     def _merge(self, path: Path) -> tuple:
         known: dict[int, Value] = {}
