@@ -6,10 +6,12 @@ import os
 
 from ..kernels.numpy import threads as pool
 from ..tracer.later import Later
+from . import backends
 
 __all__ = ["config"]
 
 logging = Later("logging")
+gpu_programs = Later("..kernels.gpu.programs", __package__)
 
 
 class Config:
@@ -18,6 +20,13 @@ class Config:
     disable_jit: run jitted functions as plain Python (`TRACEFUSE_DISABLE_JIT=1`).
     threads: for large kernels (`TRACEFUSE_THREADS`); ValueError below 1.
     cache_dir: where generated code is kept (`TRACEFUSE_CACHE_DIR`).
+    backend: "numpy" or "triton-interpreter" (`TRACEFUSE_BACKEND`); ValueError for
+    another.
+    memory_budget: bytes that a jitted call may keep for its backward beside what it
+    was given, if it is recorded from now on (None: as many as are dear to compute
+    again). The rest is computed again. ValueError below 0.
+    cuda_graphs: replay jitted programs on a GPU by one launch (True).
+    strict: a kernel that does not compile for a GPU is an error, not a warning (False).
     log: level of the logger "tracefuse" (`TRACEFUSE_LOG=INFO`), None for silence.
 
     >>> config.disable_jit
@@ -26,6 +35,8 @@ class Config:
 
     def __init__(self) -> None:
         self.disable_jit = os.environ.get("TRACEFUSE_DISABLE_JIT", "") not in ("", "0")
+        self._memory_budget: int | None = None
+        self.cuda_graphs = True
         self._log: str | None = None
         if os.environ.get("TRACEFUSE_LOG"):
             self.log = os.environ["TRACEFUSE_LOG"]
@@ -40,6 +51,15 @@ class Config:
         pool.set_threads(count)
 
     @property
+    def backend(self) -> str:
+        """What code is generated, unless `jit(f, backend=...)` says otherwise."""
+        return backends.current()
+
+    @backend.setter
+    def backend(self, name: str) -> None:
+        backends.set_process(name)
+
+    @property
     def cache_dir(self) -> str | None:
         """The folder of generated code; None: the user's cache folder."""
         return os.environ.get("TRACEFUSE_CACHE_DIR")
@@ -47,6 +67,26 @@ class Config:
     @cache_dir.setter
     def cache_dir(self, path: str | os.PathLike) -> None:
         os.environ["TRACEFUSE_CACHE_DIR"] = os.fspath(path)
+
+    @property
+    def memory_budget(self) -> int | None:
+        """How many bytes a jitted call may keep for its backward."""
+        return self._memory_budget
+
+    @memory_budget.setter
+    def memory_budget(self, count: int | None) -> None:
+        if count is not None and count < 0:
+            raise ValueError(f"memory_budget must be None or at least 0, not {count}")
+        self._memory_budget = count
+
+    @property
+    def strict(self) -> bool:
+        """Whether a kernel that does not compile for a GPU is an error."""
+        return gpu_programs.settings.strict
+
+    @strict.setter
+    def strict(self, wanted: bool) -> None:
+        gpu_programs.settings.strict = bool(wanted)
 
     @property
     def log(self) -> str | None:

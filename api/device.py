@@ -1,13 +1,16 @@
-"""Devices: where the numbers of a tensor lie. Here that is the CPU."""
+"""Devices: where the numbers of a tensor lie."""
 
 from __future__ import annotations
 
 from typing import Any, Optional
 
+from ..tracer.elsewhere import Elsewhere
 from ..tracer.errors import DeviceError
+from ..tracer.record import state
+from .place import discover, making
 from .tensor import Tensor
 
-__all__ = ["device"]
+__all__ = ["device", "get_default_device", "set_default_device"]
 
 _TYPES = ("cpu", "cuda", "mps", "xpu", "meta")
 
@@ -57,6 +60,15 @@ class device:
     def __reduce__(self) -> tuple:
         return device, (self.type, self.index)
 
+    def __enter__(self) -> "device":
+        """In here, factories make their tensors there."""
+        making.before.append(making.default)
+        making.default = place(self)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        making.default = making.before.pop()
+
 
 def _split(name: str) -> tuple[str, int]:
     kind, _, number = name.partition(":")
@@ -68,21 +80,61 @@ def _split(name: str) -> tuple[str, int]:
 CPU = device("cpu")
 
 
-def check_device(wanted: Any) -> None:
-    """DeviceError, with a remedy, unless `wanted` (None: default) is the CPU."""
-    if wanted is None or wanted is CPU or wanted == "cpu":
-        return
+def place(wanted: Any) -> Any:
+    """The device of kernels/gpu that is meant: None for the CPU.
+
+    DeviceError, with a remedy, for one that is missing or cannot be used.
+    """
+    if wanted is None:
+        return making.default
+    if wanted is CPU or wanted == "cpu":
+        return None
     found = device(wanted)
-    if found.type != "cpu":
+    if found.type == "cpu":
+        return None
+    try:
+        if found.type != "cuda":
+            raise DeviceError(f"it has no tensors on {found.type!r}")
+        return discover.get_device(making.index if found.index is None else found.index)
+    except DeviceError as why:
         raise DeviceError(
             f"device {str(found)!r} was asked for, but there is none that this build "
             "can use: tensors lie on the CPU. Leave device= out or use device='cpu'; "
-            "`python -m tracefuse doctor` tells what it found."
-        )
+            f"`python -m tracefuse doctor` tells what it found. ({why})"
+        ) from None
 
 
-# Every tensor lies on the CPU.
-Tensor.device = property(lambda self: CPU, doc="Where it lies.")  # type: ignore
-Tensor.is_cuda = property(lambda self: False)  # type: ignore[attr-defined]
-Tensor.is_cpu = property(lambda self: True)  # type: ignore[attr-defined]
+def set_default_device(device: Any) -> None:
+    """Where factories make tensors from now on, in this thread (None: the CPU)."""
+    making.default = None if device is None else place(device)
+
+
+def get_default_device() -> device:
+    """Where factories make tensors, unless told otherwise."""
+    return named(making.default)
+
+
+def check_device(wanted: Any) -> None:
+    """DeviceError, with a remedy, unless there is such a device (None: default)."""
+    place(wanted)
+
+
+def where(t: Tensor) -> Any:
+    """The device of kernels/gpu on which a tensor lies; None for host memory."""
+    array = t._array
+    if array is None:
+        rec = state.recorder
+        return None if rec is None else rec.device
+    return array.device if isinstance(array, Elsewhere) else None
+
+
+def named(place: Any) -> device:
+    """The name of a device of kernels/gpu (None: of the CPU)."""
+    return CPU if place is None else device("cuda", place.index)
+
+
+_where = "Where it lies."
+Tensor.device = property(lambda self: named(where(self)), doc=_where)  # type: ignore
+Tensor.is_cuda = property(lambda self: where(self) is not None)  # type: ignore
+Tensor.is_cpu = property(lambda self: where(self) is None)  # type: ignore
 Tensor.is_sparse = property(lambda self: False)  # type: ignore[attr-defined]

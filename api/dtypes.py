@@ -5,9 +5,9 @@ from __future__ import annotations
 import builtins
 from typing import Any, Optional
 
-import ml_dtypes
 import numpy as np
 
+from ..tracer.later import Later
 from ..tracer.types import (
     DType,
     bfloat16,
@@ -37,6 +37,7 @@ __all__ += ["half", "long", "int", "short", "dtype", "promote_types", "result_ty
 __all__ += ["can_cast", "is_floating_point", "is_complex", "finfo", "iinfo"]
 __all__ += ["set_default_dtype", "get_default_dtype"]
 
+ml_dtypes = Later("ml_dtypes")
 dtype = DType
 float, double, half = float32, float64, float16
 long, int, short = int64, int32, int16

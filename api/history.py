@@ -8,8 +8,9 @@ file stands below the class.)
 
 from __future__ import annotations
 
+import threading
 import weakref
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -19,11 +20,45 @@ from ..tracer.record import state
 from ..tracer.storage import Leaf, Storage, derive, tracked
 from ..tracer.types import BY_NUMPY
 from ..tracer.watch import touch
+from ..tracer.where import user_line
 
 __all__ = ["FREED", "Kept", "tape", "keep", "remember", "require_grad", "root_of"]
-__all__ += ["exchange"]
+__all__ += ["exchange", "saving", "still"]
 
 FREED = "freed"  # stands where a history kept arrays, once a backward has used them
+
+
+class Saving(threading.local):
+    """How this thread keeps histories.
+
+    `pack` makes of a tensor what is kept in place of its array (`autograd.graph`);
+    `lines` says whether each value remembers the user's line (anomaly mode).
+    """
+
+    pack: Optional[Callable[[Any], Any]] = None
+    lines = False
+
+
+saving = Saving()
+
+class OwnStorage:
+    """The storage of a result, as its own history sees it: the history must not hold
+    it, since it holds the history."""
+
+    __slots__ = ("ref",)
+
+    def __init__(self, storage: Storage):
+        self.ref = weakref.ref(storage)
+
+    @property
+    def version(self) -> int:
+        """Its version; where it is gone, nobody has written it."""
+        storage = self.ref()
+        return 0 if storage is None else storage.version
+
+
+# The storage of arrays that the history alone holds: nobody writes there.
+still = Storage()
 
 
 class Kept(list):
@@ -68,8 +103,14 @@ def remember(t: Any, value: Value, operands: tuple) -> None:
         return
     t._storage.value = t._value = value
     t._seen = 0
-    reads_result, reads_args = reads(value.op, len(operands), value.attrs.get("mode"))
-    value.data = kept = [keep(t)] if reads_result else []
+    live = tuple([arg.live for arg in value.args])
+    mode = value.attrs.get("mode")
+    reads_result, reads_args = reads(value.op, len(operands), mode, live)
+    value.data = kept = []
+    if reads_result:  # None stands for `value` itself
+        kept.append((None, keep(t)[1], OwnStorage(t._storage), 0))
+    if saving.lines:
+        value.line = user_line()
     for o, wanted in zip(operands, reads_args):
         if wanted and hasattr(o, "_storage"):
             kept.append(keep(o))
@@ -77,6 +118,8 @@ def remember(t: Any, value: Value, operands: tuple) -> None:
 
 def keep(t: Any) -> tuple:
     """What a history keeps of a tensor: its Value, its numbers, and as of when."""
+    if saving.pack is not None:
+        return tape(t), saving.pack(t), still, 0
     return tape(t), t._array, t._storage, t._storage.version
 
 

@@ -5,8 +5,7 @@ call appends a Value instead and no number moves. Where gradients are wanted an 
 result also keeps its Value, whose arguments are its history, and just those arrays
 that its derivative reads: `backward` differentiates that SSA (see autograd.py).
 
-Everything else a Tensor can do is a function in another file of this floor, made a
-method by `@method`.
+All else is a function in another file of this floor, made a method by `@method`.
 """
 
 from __future__ import annotations
@@ -16,40 +15,27 @@ from typing import Any, Callable, Optional, TypeVar
 import numpy as np
 
 from ..kernels.numpy.floats import floats, quiet
+from ..tracer.elsewhere import Elsewhere, away
 from ..tracer.graph import Value, constant, here, make
+from ..tracer.hearing import hearing, unheard
 from ..tracer.ops import OPS
-from ..tracer.pytree import register
 from ..tracer.record import Recorder, state
-from ..tracer.sizes import Dim, broadcast
+from ..tracer.sizes import Dim, broadcast, guess
 from ..tracer.storage import SHARED, Storage, put, tracked
 from ..tracer.types import BY_NUMPY, DType, bool_
 from ..tracer.where import user_line
+from .amp.ruled import ruled
 from .declared import Declared
 from .defaults import defaults
 from .history import remember, require_grad, root_of, tape
+from .place import eager, place_for
 from .promotion import common_type
+from .size import Size
 
 __all__ = ["Tensor", "Size"]
 
 F = TypeVar("F", bound=Callable)
 Number = (bool, int, float, Dim)
-
-
-class Size(tuple):
-    """The shape of a tensor: a tuple that counts its elements."""
-
-    def numel(self) -> Any:
-        """The product of all sizes."""
-        count = 1
-        for size in self:
-            count = count * size
-        return count
-
-    def __repr__(self) -> str:
-        return f"tracefuse.Size({list(self)})"
-
-
-register(Size, lambda x: (x, None), lambda keys, children: Size(children))
 
 
 class Tensor(Declared):
@@ -81,9 +67,8 @@ class Tensor(Declared):
 
     def __new__(cls, data: Any = None) -> "Tensor":
         array = np.empty(0, np.float32) if data is None else np.array(data)
-        if array.dtype == np.float64:
-            array = array.astype(defaults.dtype.np)
-        return fresh(array, cls)
+        wide = array.dtype == np.float64
+        return fresh(array.astype(defaults.dtype.np) if wide else array, cls)
 
     def _apply(self, op: str, *args: Any, **attrs: Any) -> "Tensor":
         return pointwise(op, *args, **attrs)
@@ -144,6 +129,7 @@ def _compare(op: str, a: Tensor, b: Any, otherwise: bool) -> Any:
 
 def method(function: F) -> F:
     """Make a function of a tensor a method of Tensor as well."""
+    function = ruled(function)
     setattr(Tensor, function.__name__, function)
     return function
 
@@ -153,7 +139,7 @@ def method(function: F) -> F:
 
 def fresh(array: Any, cls: type = Tensor) -> Tensor:
     """A tensor that owns `array` (no copy)."""
-    if type(array) is not np.ndarray:
+    if type(array) is not np.ndarray and not isinstance(array, Elsewhere):
         array = np.asarray(array)
     t: Any = object.__new__(cls)
     t._storage = Storage(array)
@@ -185,13 +171,19 @@ def apply(op: str, *args: Tensor, **attrs: Any) -> Tensor:
     """One primitive on tensors that fit it already."""
     rec = state.recorder
     if rec is not None:
+        if hearing.on:
+            return unheard(apply, op, *args, **attrs)
         return wrap(rec, make(op, record_args(rec, args), **attrs))
-    before = floats.set(quiet)
-    try:
-        t = fresh(_row_major(OPS[op].meaning(*[t._array for t in args], **attrs)))
-    finally:
-        floats.reset(before)
-    if state.grad and any(tracked(a._storage, a._steps) for a in args):
+    arrays = [t._array for t in args]
+    if away.used and (place := place_for(arrays)) is not None:
+        t = fresh(eager.compute(op, arrays, attrs, place))
+    else:
+        before = floats.set(quiet)
+        try:
+            t = fresh(_row_major(OPS[op].meaning(*arrays, **attrs)))
+        finally:
+            floats.reset(before)
+    if state.grad and any(map(is_tracked, args)):
         remember(t, make(op, tuple(map(tape, args)), **attrs), args)
     return t
 
@@ -212,12 +204,14 @@ def pointwise(op: str, *operands: Any, dtype: Optional[DType] = None) -> Tensor:
     for division and transcendental functions at least the default float type).
     The first operand of `where` is a bool tensor and takes no part in that.
     """
+    rec = state.recorder
+    if rec is not None and hearing.on:
+        return unheard(pointwise, op, *operands, dtype=dtype)
     if dtype is None:
         dtype = common_type(op, operands[1:] if op == "where" else operands)
     dtypes = (bool_, dtype, dtype) if op == "where" else (dtype,) * len(operands)
-    if state.recorder is None:
+    if rec is None:
         return _pointwise_eager(op, operands, dtypes)
-    rec = state.recorder
     here.line = user_line()
     shape = broadcast(*[rec.shape_of(o) for o in operands if isinstance(o, Tensor)])
     values = [_operand(o, d, shape) for o, d in zip(operands, dtypes)]
@@ -227,23 +221,40 @@ def pointwise(op: str, *operands: Any, dtype: Optional[DType] = None) -> Tensor:
 
 
 def _pointwise_eager(op: str, operands: tuple, dtypes: tuple) -> Tensor:
+    if away.used and any(map(is_away, operands)):
+        arrays = [*map(_array_of, operands, dtypes)]
+        t = fresh(eager.pointwise(op, arrays, dtypes))
+    else:
+        t = _pointwise_here(op, operands, dtypes)
+    if state.grad and op not in _FLAT and any(map(is_tracked, operands)):
+        shape = t._array.shape
+        values = tuple(_operand(o, d, shape) for o, d in zip(operands, dtypes))
+        remember(t, make(op, values), operands)
+    return t
+
+
+def _pointwise_here(op: str, operands: tuple, dtypes: tuple) -> Tensor:
     arrays = []
     for o, dtype in zip(operands, dtypes):
         array = o._array if isinstance(o, Tensor) else _scalar(o, dtype.np)
         arrays.append(array if array.dtype == dtype.np else array.astype(dtype.np))
     before = floats.set(quiet)
     try:
-        t = fresh(_row_major(OPS[op].meaning(*arrays)))
+        return fresh(_row_major(OPS[op].meaning(*arrays)))
     except ValueError:
         broadcast(*[a.shape for a in arrays])  # the same complaint, in our words
         raise
     finally:
         floats.reset(before)
-    if state.grad and op not in _FLAT and any(map(is_tracked, operands)):
-        shape = t._array.shape
-        values = tuple(_operand(o, d, shape) for o, d in zip(operands, dtypes))
-        remember(t, make(op, values), operands)
-    return t
+
+
+def _array_of(o: Any, dtype: DType) -> Any:
+    return o._array if isinstance(o, Tensor) else _scalar(o, dtype.np)
+
+
+def is_away(o: Any) -> bool:
+    """Whether it is a tensor whose numbers do not lie in host memory."""
+    return isinstance(o, Tensor) and isinstance(o._array, Elsewhere)
 
 
 def _row_major(array: Any) -> Any:
@@ -261,13 +272,14 @@ def _scalar(number: Any, kind: np.dtype) -> np.ndarray:
 
 
 def is_tracked(o: Any) -> bool:
-    return isinstance(o, Tensor) and tracked(o._storage, o._steps)
+    known = isinstance(o, Tensor) and (o._storage.value is not None or o._steps)
+    return known and tracked(o._storage, o._steps)
 
 
 def _operand(o: Any, dtype: DType, shape: tuple) -> Value:
     if isinstance(o, Tensor):
         return value_of(o).cast(dtype).expand(shape)
-    if isinstance(o, Dim):  # a symbolic size as a number: so many ones
+    if isinstance(o, Dim) and guess.number is None:  # so many ones
         return constant(1, (o,), dtype).sum((-1,)).expand(shape)
     return constant(o, shape, dtype)
 
@@ -278,11 +290,16 @@ def _operand(o: Any, dtype: DType, shape: tuple) -> Value:
 def view(t: Tensor, op: str, **attrs: Any) -> Tensor:
     """A view: shares the storage of `t`, reads and writes go through."""
     rec = state.recorder
+    if rec is not None and hearing.on:
+        return unheard(view, t, op, **attrs)
     if rec is None:
-        array = OPS[op].meaning(t._array, **attrs)
+        array, meaning = t._array, OPS[op].meaning
+        here_ = type(array) is np.ndarray
+        array = meaning(array, **attrs) if here_ else array.seen(meaning, attrs)
         new = alias(t, op, attrs, array)
     else:
         here.line = user_line()
+        attrs = attrs if here.settle is None else here.settle(attrs)
         new = rec.add_view(alias(t, op, attrs, None), t, op, attrs)
     if not state.grad and new.requires_grad:
         new._steps = (*new._steps, ("stop_gradient", {}))
@@ -317,7 +334,7 @@ def _write_eager(t: Tensor, new: Any) -> None:
             t._storage.value = put(root_of(t._storage), t._steps, value)
         np.copyto(t._array, source, casting="unsafe")
     except ValueError:
-        broadcast(t._array.shape, np.shape(source))
+        broadcast(t._array.shape, getattr(source, "shape", ()))
         if not t._array.flags.writeable:
             raise RuntimeError(SHARED) from None
         raise

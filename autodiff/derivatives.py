@@ -21,7 +21,8 @@ from functools import cache
 from typing import Any, Callable, Optional
 
 from ..tracer.algebra import cos, eq, exp, log, sin, where
-from ..tracer.graph import Value
+from ..tracer.graph import Value, make, placeholder, reachable
+from ..tracer.types import float32
 from . import adjoints as adj
 from . import indexing as idx
 from .adjoints import zeros
@@ -104,6 +105,7 @@ _ROWS: dict[str, dict[str, Any]] = {
         "cast": lambda g, _y, _x, *, dtype: (adj.cast_back(g, _x),),
         "stop_gradient": None,
         "leaf": lambda g, _y, _x: (g,),
+        "again": lambda g, _y, _x: (g,),
     },
     "compare": {
         "eq": None,
@@ -177,15 +179,23 @@ def row(op: str, attrs: dict) -> Optional[Row]:
 
 
 @cache
-def reads(op: str, count: int = 1, mode: Optional[str] = None) -> tuple:
+def reads(
+    op: str,
+    count: int = 1,
+    mode: Optional[str] = None,
+    live: Optional[tuple] = None,
+) -> tuple:
     """What the derivative of `op` reads: (its result?, each argument?).
 
     `count` is the number of arguments where that is free (concat, call); without a
-    `mode` the answer holds for all of them. A call reads all its arguments.
+    `mode` the answer holds for all of them. A call reads all its arguments. `live`
+    says to which arguments gradients flow: without it, to all.
 
     >>> reads("tanh"), reads("mul"), reads("concat", 3)
     ((True, (False,)), (False, (True, True)), (False, (False, False, False)))
     """
+    if op in _PRODUCTS and live is not None and not all(live):
+        return _reads_for(op, live)
     found = DERIVATIVES.get(op, _reads_all)
     rows = list(found.values()) if isinstance(found, dict) else [found]
     if mode is not None:
@@ -193,6 +203,21 @@ def reads(op: str, count: int = 1, mode: Optional[str] = None) -> tuple:
     each = [_read_by(r, count) for r in rows if r is not None]
     flags = [any(flag) for flag in zip(*each)] or [False] * (count + 1)
     return flags[0], tuple(flags[1:])
+
+
+# Where what one argument gets depends on the others: to be asked one by one.
+_PRODUCTS = frozenset("mul div pow atan2 maximum minimum rem dot".split())
+
+
+def _reads_for(op: str, live: tuple) -> tuple:
+    """The same, found by looking at the cotangents of the `live` arguments."""
+    shape = (1, 1) if op == "dot" else ()
+    args = [placeholder("x", shape, float32) for _ in live]
+    y = make(op, tuple(args))
+    parts = DERIVATIVES[op](placeholder("g", shape, float32), y, *args)
+    wanted = [p for p, flows in zip(parts, live) if flows and p is not None]
+    read = {v.id for v in reachable(wanted, stop=lambda v: v is y)}
+    return y.id in read, tuple(a.id in read for a in args)
 
 
 def _reads_all(g: Value, _y: Value, *args: Value) -> tuple:

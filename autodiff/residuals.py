@@ -7,15 +7,14 @@ the pointwise and movement steps again from there.
 
 from __future__ import annotations
 
-from typing import Iterable, NamedTuple, Sequence
+from typing import NamedTuple, Optional, Sequence
 
-from ..tracer.graph import Graph, Value, placeholder, reachable, replace
-from ..tracer.ops import OPS
-from .vjp import vjp
+from ..tracer.graph import Graph, Value, placeholder, replace
+from .adjoints import zeros
+from .kept import kept_values
+from .vjp import between, vjp
 
-__all__ = ["Split", "split"]
-
-_CHEAP = ("pointwise", "compare", "movement", "source")
+__all__ = ["Split", "differentiate", "split"]
 
 
 class Split(NamedTuple):
@@ -24,6 +23,8 @@ class Split(NamedTuple):
     `forward` returns the outputs of the graph, then what is `kept`. `wrt` are the
     values to differentiate by; among the arguments of a call of `forward` they are
     numbered from `offset`. `live` numbers the outputs that may have a cotangent.
+    `joint` are the cotangents from all of them, and what they come to: kept where
+    Python took part in it, which is not asked twice.
     """
 
     forward: Graph
@@ -31,6 +32,7 @@ class Split(NamedTuple):
     wrt: tuple[Value, ...]
     live: tuple[int, ...]
     offset: int = 0
+    joint: Optional[tuple] = None
 
     def backward(self, live: tuple) -> tuple[Graph, tuple]:
         """The backward from the outputs numbered `live`, and which of `wrt` it reaches.
@@ -44,55 +46,55 @@ class Split(NamedTuple):
         return memo["kept", live]
 
     def _backward(self, live: tuple) -> tuple[Graph, tuple]:
-        cotangents, found = _differentiate(self.forward, self.wrt, live)
+        cotangents, found = self._cotangents(live)
         reached = tuple(i for i, g in enumerate(found) if g is not None)
         grads = [g for g in found if g is not None]
         return _from(self.forward.name, self.kept, cotangents, grads), reached
 
 
-def split(graph: Graph, wrt: Sequence[Value], live: tuple) -> Split:
+    def _cotangents(self, live: tuple) -> tuple[list, list]:
+        if self.joint is None:
+            return differentiate(self.forward.outputs, self.wrt, live)
+        cotangents, found = self.joint
+        pairs = list(zip(self.live, cotangents))
+        absent = {g.id: zeros(g) for i, g in pairs if i not in live}
+        path = between(self.wrt, [self.forward.outputs[i] for i in live])
+        at = [
+            None if g is None or v.id not in path else g
+            for v, g in zip(self.wrt, found)
+        ]
+        new = iter(replace([g for g in at if g is not None], absent))
+        given = [g for i, g in pairs if i in live]
+        return given, [None if g is None else next(new) for g in at]
+
+
+def split(
+    graph: Graph,
+    wrt: Sequence[Value],
+    live: tuple,
+    joint: Optional[tuple] = None,
+    budget: Optional[int] = None,
+) -> Split:
     """`graph` as a forward that keeps what a backward reads.
 
     `wrt` are values of the graph to differentiate by, `live` numbers the outputs that
-    may have a cotangent.
+    may have a cotangent; `joint` is what `differentiate` said of them, if it is known.
+    No more than `budget` bytes are kept beside the inputs, if it is given.
     """
-    _, found = _differentiate(graph, wrt, live)
-    kept = tuple(_kept(graph, [g for g in found if g is not None]))
+    cotangents, found = joint or differentiate(graph.outputs, wrt, live)
+    grads = [g for g in found if g is not None]
+    kept = tuple(kept_values(graph, grads, cotangents, budget))
     forward = Graph(graph.name, graph.inputs, (*graph.outputs, *kept), graph.guards)
-    return Split(forward, kept, tuple(wrt), live)
+    return Split(forward, kept, tuple(wrt), live, 0, joint)
 
 
-def _differentiate(graph: Graph, wrt: Sequence[Value], live: tuple) -> tuple:
-    outputs = [graph.outputs[i] for i in live]
+def differentiate(
+    results: Sequence[Value], wrt: Sequence[Value], live: tuple
+) -> tuple[list, list]:
+    """Cotangents for the results numbered `live`, and what comes of them for `wrt`."""
+    outputs = [results[i] for i in live]
     cotangents = [placeholder(f"g{i}", y.shape, y.dtype) for i, y in zip(live, outputs)]
     return cotangents, vjp(outputs, cotangents, wrt)
-
-
-def _kept(graph: Graph, grads: list[Value]) -> list[Value]:
-    """The forward values that the backward starts from, in order."""
-    nodes, inputs = graph.nodes(), {v.id for v in graph.inputs}
-    inside = {v.id for v in nodes}
-    read = {v.id: v for v in reachable(grads, lambda v: v.id in inside)}
-    read = {i: v for i, v in read.items() if i in inside}
-    keep = inputs | _dear(nodes, inputs, read.keys())
-    # Of the inputs only those count that something computed again leads back to.
-    used = reachable(read.values(), stop=lambda v: v.id in keep)
-    return [v for v in used if v.id in keep]
-
-
-def _dear(nodes: list[Value], inputs: set, read: Iterable[int]) -> set[int]:
-    """What is read and cannot be computed again cheaply from what is kept."""
-    at_hand, keep = set(inputs), set()
-    for v in nodes:
-        if v.id in at_hand:
-            continue
-        cheap = OPS[v.op].kind in _CHEAP and v.op != "random_bits"
-        if cheap and all(arg.id in at_hand for arg in v.args):
-            at_hand.add(v.id)
-        elif v.id in read:
-            at_hand.add(v.id)
-            keep.add(v.id)
-    return keep
 
 
 def _from(

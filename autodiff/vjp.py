@@ -7,8 +7,9 @@ differentiated again.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Optional, Sequence
+from typing import Any, Callable, Iterable, Optional, Sequence
 
+from ..tracer.control import GRAPHS
 from ..tracer.errors import DTypeError, ShapeError
 from ..tracer.graph import (
     Graph,
@@ -20,15 +21,37 @@ from ..tracer.graph import (
 )
 from ..tracer.sizes import same_shape
 from .adjoints import Parts
+from .choices import through_cond
 from .derivatives import row
+from .inside import Engine
+from .loops import through_scan, through_while
 
-__all__ = ["vjp", "backward_graph", "between"]
+__all__ = ["vjp", "backward_graph", "between", "taps", "rule_of"]
 
 Cotangent = Optional[Value]
 
+# They differentiate what is inside them: these rules take the engine itself.
+LOOPS = {"cond": through_cond, "while": through_while, "scan": through_scan}
+
+# By id: functions (value, cotangent) -> cotangent, which look at the complete
+# cotangent of a value, or put another in its place, before it flows on.
+taps: dict[int, Callable] = {}
+
+
+def rule_of(v: Value) -> Optional[Callable]:
+    """The derivative that somebody else provides for a call, if it has one.
+
+    `rule(call, cotangents of its results by number, which arguments are wanted)` is a
+    list: one cotangent or None for each argument.
+    """
+    return v.attrs["graph"].memo.get("rule") if v.op == "call" else None
+
 
 def vjp(
-    outputs: Sequence[Value], cotangents: Sequence[Cotangent], wrt: Sequence[Value]
+    outputs: Sequence[Value],
+    cotangents: Sequence[Cotangent],
+    wrt: Sequence[Value],
+    settle: Optional[Callable[[dict, Value], None]] = None,
 ) -> list[Cotangent]:
     """The vector-Jacobian products: one cotangent for each of `wrt`.
 
@@ -38,6 +61,7 @@ def vjp(
     what lies behind them gets its share too.
 
     Each new value carries the source line of the value it is the derivative of.
+    `settle(cotangents by id, value)` is called before the derivative of a value.
     Raises ShapeError or DTypeError where a cotangent does not fit its output.
     """
     sums: dict[int, Any] = {}
@@ -51,6 +75,10 @@ def vjp(
         for v in reversed(path.values()):
             if v.id in sums:
                 here.line = v.line
+                if settle is not None:
+                    settle(sums, v)
+                if v.id in taps:
+                    sums[v.id] = taps[v.id](v, sums[v.id])
                 _pull(v, sums, path)
     finally:
         here.line = before
@@ -76,7 +104,7 @@ def between(wrt: Sequence[Value], outputs: Iterable[Value]) -> dict[int, Value]:
 
 
 def _flows(v: Value) -> bool:
-    if v.op == "call":
+    if v.op in GRAPHS:
         return True
     return v.dtype.is_floating_point and row(v.op, v.attrs) is not None
 
@@ -92,8 +120,10 @@ def _pull(v: Value, sums: dict[int, Any], path: dict[int, Value]) -> None:
 
 
 def _parts(v: Value, g: Any, wanted: list[bool]) -> Iterable[Any]:
+    if v.op in LOOPS:
+        return LOOPS[v.op](v, g, wanted, Engine(vjp, between))
     if v.op == "call":
-        return through_call(v, g, wanted)
+        return (rule_of(v) or through_call)(v, g, wanted)
     rule = row(v.op, v.attrs)
     # Asked for by name, a value that stops the flow is on the path: it ends there.
     return rule(g, v, *v.args, **v.attrs) if rule else ()

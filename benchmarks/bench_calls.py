@@ -8,9 +8,13 @@ Peers that are not installed are skipped; all run in the same process and run.
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
 import tracefuse
+from tracefuse.kernels.numpy import fresh
 
 B, D, H, C = 256, 784, 256, 10
 
@@ -175,6 +179,63 @@ class TestStep:
         params = list(map(jax.numpy.asarray, params))
         jax.block_until_ready(step(params, x, y))
         benchmark(lambda: jax.block_until_ready(step(params, x, y)))
+
+
+def held():
+    """Bytes of NumPy's arrays that are alive, large results held back included."""
+    domain = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
+    traces = tracemalloc.take_snapshot().filter_traces([domain]).traces
+    return sum(trace.size for trace in traces) + sum(map(len, fresh._kept))
+
+
+def peak_of(make):
+    """(a step, the most that one call of it holds beyond data and parameters).
+
+    Scratch and gradients that stay from call to call count. (What PyTorch and JAX
+    allocate is not NumPy's, so theirs cannot be measured this way.)
+    """
+    fresh.forget()
+    tracemalloc.start()
+    try:
+        arrays = digits()
+        data, step = sum(a.nbytes for a in arrays), make(*arrays)
+        del arrays
+        for _ in range(6):
+            step()
+        gc.collect()
+        stays, before = held() - data, tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        step()
+        return step, stays + tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def tracefuse_step(wrap):
+    def make(*arrays):
+        x, y, *params = map(tracefuse.from_numpy, arrays)
+        params = [p.requires_grad_() for p in params]
+        step = wrap(torch_step(tracefuse, x, y, params))
+        return lambda: step(x, y)
+
+    return make
+
+
+HOLDING = {
+    "numpy by hand": numpy_step,
+    "tracefuse, jit": tracefuse_step(tracefuse.jit),
+    "tracefuse, eager": tracefuse_step(lambda f: f),
+}
+
+
+@pytest.mark.benchmark(group="MLP step 784-256-10, batch 256: peak of memory")
+@pytest.mark.parametrize("way", HOLDING)
+def test_peak(benchmark, way):
+    """The name of each row says the peak; its time is that of the same step."""
+    step, peak = peak_of(HOLDING[way])
+    benchmark.name = f"{way}: {peak / 1e6:.2f} MB"
+    benchmark.extra_info["peak_bytes"] = peak
+    benchmark(step)
 
 
 @pytest.mark.benchmark(group="record and compile")

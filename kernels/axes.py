@@ -71,7 +71,7 @@ def numbered(shape: tuple) -> Axes:
 
 def compose(v: Value, behind: View) -> Optional[View]:
     """The view that node `v` makes of its argument; None if `v` moves elements."""
-    if v.op in ("leaf", "stop_gradient"):
+    if v.op in ("leaf", "stop_gradient", "again"):
         return behind
     if v.op == "expand":
         return View(behind.source, _expanded(v, behind.axes))

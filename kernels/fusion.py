@@ -19,10 +19,19 @@ from __future__ import annotations
 from typing import Optional
 
 from ..tracer.graph import Graph, Value
-from ..tracer.ops import OPS
 from .axes import View, compose, elements, key, locate, numbered, plain, squeeze
 from .clusters import Cluster, connect, in_order, merge, raise_depth, reaches
-from .regions import ARG, Plan, Region, axes_of, is_small, of_windows, reduced
+from .regions import (
+    ARG,
+    SMALL,
+    Plan,
+    Region,
+    axes_of,
+    is_small,
+    kind_of,
+    of_windows,
+    reduced,
+)
 
 __all__ = ["Plan", "Region", "plan"]
 
@@ -33,8 +42,11 @@ MOST = 128
 VIEWS = frozenset(("expand", "reshape", "permute", "slice", "windows"))
 
 
-def plan(graph: Graph) -> Plan:
+def plan(graph: Graph, small: int = SMALL, widest: int = WIDEST) -> Plan:
     """Divide the nodes of `graph` into regions.
+
+    A space of up to `small` elements is one tile; `widest` is the most elements that
+    an inner reduction may hold.
 
     >>> from ..tracer.graph import placeholder
     >>> from ..tracer.types import float32
@@ -42,7 +54,7 @@ def plan(graph: Graph) -> Plan:
     >>> [r.kind for r in plan(Graph("f", [x], [(x + x).sum((-1,))])).regions]
     ['loop']
     """
-    planner = _Planner(graph)
+    planner = _Planner(graph, small, widest)
     for v in planner.nodes:
         planner.settle(v)
     planner.join_siblings()
@@ -50,7 +62,8 @@ def plan(graph: Graph) -> Plan:
 
 
 class _Planner:
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, small: int = SMALL, widest: int = WIDEST):
+        self.small, self.widest = small, widest
         self.inside = {v.id for v in graph.inputs}
         # What only guards need is none of ours.
         self.graph = Graph(graph.name, graph.inputs, graph.outputs)
@@ -66,12 +79,15 @@ class _Planner:
         self.views[v.id] = plain(v)
         if v.id in self.inside or self.is_splat(v):
             return
+        if v.op == "item":
+            self.settle_item(v)
+            return
         free = compose(v, self.views[v.args[0].id]) if v.args else None
         if free is not None:
             self.views[v.id] = free
-        elif OPS[v.op].kind in ("pointwise", "compare"):
+        elif kind_of(v) in ("pointwise", "compare"):
             self.settle_pointwise(v)
-        elif OPS[v.op].kind == "reduce" and not of_windows(v):
+        elif kind_of(v) == "reduce" and not of_windows(v):
             self.settle_reduction(v)
         else:
             self.alone(v, "view" if v.op in VIEWS else "opaque")
@@ -94,6 +110,11 @@ class _Planner:
         connect(c, below)
         c.hard.update(below)
         return c
+
+    def settle_item(self, v: Value) -> None:
+        """A result of a node that runs graphs is made where that runs."""
+        c = self.home[v.id] = self.home[v.args[0].id]
+        c.nodes.append(v)
 
     def settle_pointwise(self, v: Value) -> None:
         below = self.below(v)
@@ -222,11 +243,11 @@ class _Planner:
 
     def is_inner(self, space: tuple, over: frozenset) -> bool:
         """Whether a loop over `space` completes a reduction over these axes."""
-        if is_small(space):
+        if is_small(space, self.small):
             return True
         if 0 in over or not over:
             return not over
-        return elements([space[a] for a in over]) <= WIDEST
+        return elements([space[a] for a in over]) <= self.widest
 
     # -- the whole
 

@@ -8,7 +8,7 @@ from ..tracer.graph import Value
 from ..tracer.ops import OPS
 from .axes import View, elements
 
-__all__ = ["ARG", "Plan", "Region", "is_small", "reduced"]
+__all__ = ["ARG", "SMALL", "Plan", "Region", "is_small", "kind_of", "reduced"]
 
 # Below this, a whole space is one tile: every reduction is complete in it.
 SMALL = 32768
@@ -38,7 +38,7 @@ class Region:
     @property
     def reductions(self) -> list[Value]:
         """The nodes that reduce."""
-        return [v for v in self.nodes if OPS[v.op].kind == "reduce"]
+        return [v for v in self.nodes if kind_of(v) == "reduce"]
 
     @property
     def small(self) -> bool:
@@ -54,9 +54,14 @@ class Plan:
     views: dict[int, View]
 
 
-def is_small(shape: tuple) -> bool:
+def kind_of(v: Value) -> str:
+    """The kind of a node's primitive; "" for one that only a backend knows."""
+    return OPS[v.op].kind if v.op in OPS else ""
+
+
+def is_small(shape: tuple, most: int = SMALL) -> bool:
     """Whether the space is static and fits in one tile."""
-    return all(type(n) is int for n in shape) and elements(shape) <= SMALL
+    return all(type(n) is int for n in shape) and elements(shape) <= most
 
 
 def reduced(v: Value) -> tuple:

@@ -84,6 +84,7 @@ SAMPLES = {
     "where": [([np.array([True, False, True]), normal(3), normal(3)], {})],
     "cast": [([normal(3)], {"dtype": float32})],
     "leaf": [([normal(3)], {})],
+    "again": [([normal(3)], {})],
     "sum": [([normal(2, 3, 2)], {"axes": (-1, -3)}), ([normal(2)], {"axes": ()})],
     "prod": [
         ([normal(2, 3, 2)], {"axes": (-1, -3)}),

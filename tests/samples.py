@@ -11,15 +11,18 @@ from typing import Any, Callable, Iterator
 
 import numpy as np
 import pytest
+import samples_control
 import samples_make
 import samples_nn
 import samples_pointwise
 import samples_reduce
 import samples_shape
+import samples_transforms
 import tracefuse as torch
 from sampling import FLOATS, Maker, Sample, as_array, flatten, lookup, tensors
 
-_MODULES = (samples_pointwise, samples_reduce, samples_shape, samples_make, samples_nn)
+_MODULES = (samples_pointwise, samples_reduce, samples_shape, samples_make)
+_MODULES += (samples_control, samples_nn, samples_transforms)
 _ROWS: list[Sample] = [row for module in _MODULES for row in module.SAMPLES]
 
 

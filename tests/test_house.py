@@ -61,6 +61,24 @@ def test_imports_point_downwards(path):
 
 
 @each_file(INSIDE)
+def test_what_is_imported_late_is_there_and_below(path):
+    own = path.relative_to(ROOT).parts[0]
+    for name in late_imports(path):
+        rest = name.lstrip(".")
+        target = path.parents[len(name) - len(rest) - 1].joinpath(*rest.split("."))
+        assert on_disk(target), f"{name_of(path)}: no {target}"
+        other = target.relative_to(ROOT).parts[0]
+        assert other == own or FLOORS[other] < FLOORS[own], f"{own} imports {other}"
+
+
+def late_imports(path: Path) -> list[str]:
+    """The relative names in `Later("..name", __package__)`."""
+    calls = [n for n in ast.walk(parse(path)) if isinstance(n, ast.Call)]
+    late = [n for n in calls if ast.unparse(n.func) == "Later" and len(n.args) == 2]
+    return [ast.literal_eval(n.args[0]) for n in late]
+
+
+@each_file(INSIDE)
 def test_no_absolute_import_of_tracefuse(path):
     for node in ast.walk(parse(path)):
         names = []

@@ -82,7 +82,9 @@ for name in {MODULES}:
 def test_importing_is_light(unpacked):
     code = """
 import sys, tracefuse
-heavy = "triton torch jax tqdm safetensors cuda".split()
+heavy = "triton torch jax tqdm safetensors cuda ml_dtypes json".split()
+ours = "kernels.numpy.compile api.jit api.files api.program api.nn.module".split()
+heavy += [f"tracefuse.{name}" for name in ours]
 print([name for name in heavy if name in sys.modules])
 """
     assert run_with(unpacked, code).strip() == "[]"
@@ -113,6 +115,26 @@ def test_a_face_exports_exactly_what_its_modules_offer(path):
     promised = exported(path)
     assert public - below == {n for n in promised if not n.startswith("_")} - below
     assert promised <= vars(face).keys()
+
+
+def test_what_is_imported_late_is_what_type_checkers_are_told():
+    face = importlib.import_module("tracefuse")
+    tree = ast.parse((FACE / "__init__.py").read_text(encoding="utf-8"))
+    told = next(n for n in tree.body if isinstance(n, ast.If)).body
+    names: set[str] = set()
+    for node in (n for n in told if isinstance(n, ast.ImportFrom)):
+        module = importlib.import_module(str(node.module))
+        for alias in node.names:
+            offered = module.__all__ if alias.name == "*" else [alias.name]
+            given = {alias.asname or n: getattr(module, n) for n in offered}
+            assert all(getattr(face, n) is value for n, value in given.items())
+            names |= given.keys()
+    assert names <= set(dir(face))
+    scope: dict = {}
+    exec("from tracefuse import *", scope)
+    assert {n for n in dir(face) if n[0] != "_"} <= scope.keys()
+    with pytest.raises(AttributeError, match="no attribute 'savee'"):
+        getattr(face, "savee")  # noqa: B009
 
 
 def is_below(face: types.ModuleType, name: str, value: object) -> bool:

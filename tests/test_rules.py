@@ -108,6 +108,10 @@ CASES = {
     "equal itself": [eq(i, i)],
     "different from itself": [ne(i, i)],
     "less than itself": [lt(f, f)],
+    "a place below zero": [
+        lt(make("argmax", (f,), axis=-1), 0),
+        lt(make("iota", (), shape=S, axis=-1, dtype=int64).cast(int32), 0),
+    ],
     "at most itself": [le(i, i)],
     "where true": [where(splat(True, S, bool_), f, g)],
     "where false": [where(splat(False, S, bool_), f, g)],

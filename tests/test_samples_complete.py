@@ -31,6 +31,16 @@ EXCLUDED = {
             "printoptions",
             "set_default_device",
             "get_default_device",
+            "set_float32_matmul_precision",
+            "get_float32_matmul_precision",
+            "is_autocast_available",
+            "is_autocast_enabled",
+            "set_autocast_enabled",
+            "get_autocast_dtype",
+            "set_autocast_dtype",
+            "is_autocast_cache_enabled",
+            "set_autocast_cache_enabled",
+            "clear_autocast_cache",
         ),
         STATE,
     ),
@@ -38,7 +48,7 @@ EXCLUDED = {
     **dict.fromkeys(
         ("can_cast", "promote_types", "Tensor.data_ptr", "Tensor.get_device"), LOOK
     ),
-    "Tensor.cuda": DEVICE,
+    **dict.fromkeys(("Tensor.cuda", "Tensor.is_pinned"), DEVICE),
     **dict.fromkeys(
         (
             "Tensor.numpy",
@@ -61,7 +71,12 @@ EXCLUDED = {
         COPIED,
     ),
     **dict.fromkeys(
-        ("Tensor.register_hook", "Tensor.retain_grad"), "called by backward"
+        (
+            "Tensor.register_hook",
+            "Tensor.register_post_accumulate_grad_hook",
+            "Tensor.retain_grad",
+        ),
+        "called by backward: test_hooks.py",
     ),
 }
 # Primitives that no single sample records, and who tests them.
@@ -70,6 +85,7 @@ ELSEWHERE = {
     "call": "test_jit.py",
     "item": "test_jit.py",
     "leaf": "every gradient",
+    "again": "test_checkpoint.py",
     "stop_gradient": "test_vjp.py; finished programs drop it",
 }
 

@@ -15,12 +15,14 @@ import functools
 import gc
 import os
 import sys
+import threading
 import types
 from typing import Any, Callable, Optional
 
-from .where import is_library
+from .hearing import hearing
+from .where import is_library, is_our_file
 
-__all__ = ["Listener", "is_foreign"]
+__all__ = ["Listener", "is_foreign", "is_foreign_file"]
 
 _STANDARD = (os.path.dirname(os.__file__), "<frozen", "<__array_function__")
 _PURE_MODULES = frozenset(
@@ -49,18 +51,28 @@ _IMPURE = frozenset("print input open eval exec breakpoint globals locals vars".
 
 def is_foreign(code: types.CodeType) -> bool:
     """Whether the code is nobody's who records: ours, the library's, NumPy's."""
-    name = code.co_filename
-    if is_library(code) or name.startswith("<frozen"):
-        return True
+    return is_foreign_file(code.co_filename)
+
+
+def is_foreign_file(name: str) -> bool:
+    """The same of all code in a file."""
+    return is_our_file(name) or _of_others(name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _of_others(name: str) -> bool:
     if "site-packages" in name:
         return "/numpy/" in name or "/torch/" in name
     return name.startswith(_STANDARD)
 
 
-@functools.lru_cache(maxsize=4096)
 def _source(code: types.CodeType) -> Optional[str]:
     """The module of the standard library that the code is of, else None."""
-    name = code.co_filename
+    return _source_of(code.co_filename)
+
+
+@functools.lru_cache(maxsize=4096)
+def _source_of(name: str) -> Optional[str]:
     if name.startswith("<frozen "):
         return name[8:-1].partition(".")[0]
     if "site-packages" in name or not name.startswith(_STANDARD[0] + os.sep):
@@ -172,6 +184,12 @@ class Listener:
             if _for_the_user(frame.f_back):
                 self._because(f"{_source(code)}.{code.co_name}")
 
+    def stop(self) -> None:
+        """Nothing that is still to come is of interest."""
+        if self._on:
+            self._switch(False)
+        self._switch = lambda on: None
+
     def _because(self, name: str) -> None:
         self.opaque = f"it calls {name}, which may answer differently each time"
 
@@ -183,6 +201,9 @@ class Listener:
                 self._because(name)
 
 
+# Files of ours: what runs there and what it calls is of no interest.
+_quiet: set[str] = set()
+
 Tools = tuple[Callable[[bool], None], Callable[[], None]]
 
 
@@ -190,25 +211,41 @@ def _profile(listener: Listener) -> Tools:
     before = sys.getprofile()
 
     def hook(frame: types.FrameType, event: str, arg: Any) -> None:
+        code = frame.f_code
+        if code.co_filename in _quiet:  # most of what is heard
+            return
         if event == "call":
             listener.started(frame)
+            if is_library(code):
+                _quiet.add(code.co_filename)
         elif event == "c_call":
-            listener.called(frame.f_code, arg)
+            listener.called(code, arg)
 
-    return lambda on: sys.setprofile(hook if on else before), lambda: None
+    def switch(on: bool) -> None:
+        enable = getattr(before, "enable", None)  # cProfile is no function
+        hearing.on, hearing.hook = on, hook if on else None
+        sys.setprofile(hook if on else None if enable else before)
+        if enable and not on:
+            enable()
+
+    return switch, lambda: None
 
 
 def _monitor(listener: Listener, monitoring: Any) -> Optional[Tools]:
     tool = next((i for i in (4, 3) if monitoring.get_tool(i) is None), None)
     if tool is None:
         return None
-    events = monitoring.events
+    events, own = monitoring.events, threading.get_ident()
 
     def started(code: types.CodeType, offset: int) -> Any:
+        if threading.get_ident() != own:  # what others do is their affair
+            return None
         listener.started(sys._getframe(1))
         return None if reads_the_world(code) else monitoring.DISABLE
 
     def called(code: types.CodeType, offset: int, function: Any, arg: Any) -> Any:
+        if threading.get_ident() != own:
+            return None
         listener.called(code, function)
         return monitoring.DISABLE if is_foreign(code) else None
 

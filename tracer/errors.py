@@ -13,8 +13,11 @@ __all__ = [
     "ShapeError",
     "DTypeError",
     "DeviceError",
+    "CompileError",
+    "OutOfMemoryError",
     "FormatError",
     "VerifyError",
+    "GradcheckError",
 ]
 
 
@@ -42,9 +45,21 @@ class DeviceError(TracefuseError, RuntimeError):
     """A device that is missing, or tensors that lie on different ones."""
 
 
+class CompileError(TracefuseError, RuntimeError):
+    """A kernel that does not compile, or that the device cannot hold."""
+
+
+class OutOfMemoryError(DeviceError, MemoryError):
+    """A device has not the memory that was asked for; what was there is untouched."""
+
+
 class FormatError(TracefuseError, ValueError):
     """A file or text that is not what it claims to be."""
 
 
 class VerifyError(TracefuseError, AssertionError):
     """A graph that breaks the rules of the SSA: an error of ours."""
+
+
+class GradcheckError(TracefuseError, RuntimeError):
+    """Derivatives do not agree with finite differences."""

@@ -16,15 +16,16 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import Any, Iterable, Optional
+from typing import Any, Callable, Iterable, Optional
 
 import numpy as np
 
 from .algebra import Algebra
+from .control import GRAPHS, graphs, misfit
 from .errors import VerifyError
 from .ops import OPS
 from .shapes import infer
-from .sizes import same_shape
+from .sizes import Dim, guess, same_shape
 from .types import DType
 
 __all__ = ["Value", "Graph", "make", "constant", "placeholder", "here", "reachable"]
@@ -38,6 +39,7 @@ class Here(threading.local):
     """The user's source line on whose behalf nodes are being made."""
 
     line: Optional[str] = None
+    settle: Optional[Callable[[dict], dict]] = None  # plain numbers for traced ones
 
 
 here = Here()
@@ -116,6 +118,8 @@ class Value(Algebra):
 
 def make(op: str, args: tuple, **attrs: Any) -> Value:
     """A new node. Raises ShapeError or DTypeError when the arguments do not fit."""
+    if here.settle is not None and attrs:
+        attrs = here.settle(attrs)
     shape, dtype = infer(op, args, attrs)
     return node(op, args, attrs, shape, dtype)
 
@@ -140,6 +144,10 @@ def _flows(op: str, args: tuple, dtype: Optional[DType]) -> bool:
 
 def constant(value: Any, shape: tuple, dtype: DType) -> Value:
     """A splat: `value` everywhere; an integer too large for `dtype` wraps round."""
+    if isinstance(value, Dim) and guess.number is not None:
+        value = guess.number(value)
+    if hasattr(value, "splat"):  # a number that the recording follows
+        return value.splat(shape, dtype)
     value = (bool, int, float)[dtype.category](value)
     if dtype.category == 1 and not 0 <= value < 128:
         value = int(np.array(value).astype(dtype.np))
@@ -223,6 +231,10 @@ class Graph:
 
 
 def _verify_type(name: str, v: Value) -> None:
+    for inner in graphs(v):
+        inner.verify()
+    if v.op in GRAPHS and (problem := misfit(v)):
+        raise VerifyError(f"{name}: {v!r}: {problem}")
     shape, dtype = infer(v.op, v.args, v.attrs)
     if not same_shape(shape, v.shape) or dtype is not v.dtype:
         raise VerifyError(f"{name}: {v!r} should be {dtype} {list(shape)}")

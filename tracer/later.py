@@ -6,36 +6,45 @@ import sys
 from importlib import import_module
 from typing import Any, Callable
 
-__all__ = ["Later", "submodules"]
+__all__ = ["Later", "late"]
 
 
 class Later:
-    """Stands for a module of the standard library until something asks it for a name.
+    """Stands for a module until something asks it for a name.
+
+    A name with points in front is relative to `package`, as in an import.
 
     >>> hashlib = Later("hashlib")
     >>> hashlib.sha256(b"").hexdigest()[:8]
     'e3b0c442'
     """
 
-    def __init__(self, name: str):
-        self._name = name
+    def __init__(self, name: str, package: str | None = None):
+        self._name, self._package = name, package
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(import_module(self._name), attribute)
+        return getattr(import_module(self._name, self._package), attribute)
 
 
-def submodules(
-    package: str, names: str
+def late(
+    package: str, submodules: str, **functions: str
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package that imports these submodules late."""
-    late = names.split()
+    """`__getattr__` and `__dir__` of a package that imports some of its names late.
+
+    `functions` says of each the module that defines it: `save="tracefuse.api.files"`.
+    """
+    known = {name: f"{package}.{name}" for name in submodules.split()}
 
     def get(name: str) -> Any:
-        if name in late:
-            return import_module(f"{package}.{name}")
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if name in known:
+            return import_module(known[name])
+        if name == "__all__":  # `import *` asks for it, and gets the late ones, too
+            return [public for public in listed() if public[0] != "_"]
+        if name not in functions:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(functions[name]), name)
 
     def listed() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *late})
+        return sorted({*vars(sys.modules[package]), *known, *functions})
 
     return get, listed

@@ -217,6 +217,8 @@ def cumulative(x: Array, axis: int, mode: str) -> Array:
 
 def argsort(x: Array, axis: int, descending: bool) -> Array:
     """The stable permutation that sorts along `axis`; NaN counts as largest."""
+    if BY_NUMPY[x.dtype] in HALVES:
+        x = x.astype(float32.np)  # bfloat16 has no order for NaN of its own
     if not descending:
         return np.argsort(x, axis, kind="stable")
     # Sorting the reversed array and reversing back keeps equal elements in order.

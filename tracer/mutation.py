@@ -7,7 +7,7 @@ import functools
 import types
 from typing import Iterable
 
-__all__ = ["may_mutate"]
+__all__ = ["asks_for_ints", "asks_for_types", "may_mutate"]
 
 _CHANGES = frozenset(
     "append extend insert pop remove clear update add discard setdefault popitem "
@@ -41,3 +41,32 @@ def may_mutate(codes: Iterable[types.CodeType], containers: bool) -> bool:
     """
     found = [_mutations(code) for code in codes]
     return any(others or (items and containers) for items, others in found)
+
+
+@functools.lru_cache(maxsize=4096)
+def _asks(code: types.CodeType) -> bool:
+    """Whether the code says `type(x)` of anything but `self` or `cls`."""
+    steps = [i for i in dis.get_instructions(code) if i.opname not in _NOISE]
+    pairs = zip(steps, [*steps[1:], None])
+    loads = [after for i, after in pairs if "LOAD" in i.opname and i.argval == "type"]
+    return any(after is None or after.argval not in _SELVES for after in loads)
+
+
+_NOISE = frozenset("PUSH_NULL CACHE NOP PRECALL EXTENDED_ARG RESUME".split())
+_SELVES = ("self", "cls", "__class__")
+
+
+def asks_for_types(codes: Iterable[types.CodeType]) -> bool:
+    """Whether any of the code could tell a traced number from a plain one."""
+    return any(map(_asks, codes))
+
+
+def asks_for_ints(codes: Iterable[types.CodeType]) -> bool:
+    """Whether any of the code may ask if a size is an int: a symbol says no."""
+    return any(
+        "isinstance" in code.co_names and not _INTS.isdisjoint(code.co_names)
+        for code in codes
+    )
+
+
+_INTS = frozenset("int Integral Number Real Rational Complex".split())

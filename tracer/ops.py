@@ -63,6 +63,8 @@ _ROWS = {
         "cast": m.cast,
         "stop_gradient": m.identity,
         "leaf": m.identity,
+        # The same numbers; what is computed from them is computed again, never shared.
+        "again": m.identity,
     },
     "compare": {
         "eq": np.equal,
@@ -108,9 +110,12 @@ _ROWS = {
         "iota": m.iota,
         "random_bits": m.random_bits,
     },
-    # A call runs another graph; an item is one of its results.
+    # Nodes that run graphs of their own (control.py); an item is one of the results.
     "control": {
         "call": None,
+        "cond": None,
+        "while": None,
+        "scan": None,
         "item": None,
     },
 }

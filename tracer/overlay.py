@@ -15,10 +15,14 @@ __all__ = ["Input", "Shadow", "Slot", "State", "state"]
 
 
 class State(threading.local):
-    """What one thread is doing: its recording, and whether gradients are wanted."""
+    """What one thread is doing: its recording, whether gradients are wanted, autocast.
+
+    `autocast` is one object for each mode, None where nothing is cast (api/amp).
+    """
 
     recorder: Optional["Recorder"] = None
     grad: bool = True
+    autocast: Any = None
 
 
 state = State()

@@ -8,13 +8,14 @@ import sys
 import types
 from typing import Any, Iterable, Iterator, Optional
 
-from .codes import is_foreign
+from .codes import is_foreign_file
 from .unwatched import is_standard
 
 __all__ = [
     "asked_names",
     "is_dynamic",
     "behind",
+    "globals_of",
     "is_standard_data",
     "is_users",
     "is_users_class",
@@ -28,6 +29,11 @@ _DYNAMIC = frozenset(
 )
 # Of these it depends on whether the name is written out.
 _BY_NAME = frozenset(("getattr", "hasattr", "setattr"))
+# Code that says one of these may look up globals by names that are texts.
+_SCOPES = frozenset(
+    "globals vars locals eval exec getattr hasattr __dict__ __globals__ f_globals "
+    "modules import_module __import__".split()
+)
 
 
 def is_dynamic(codes: Iterable[types.CodeType]) -> bool:
@@ -74,19 +80,6 @@ def _names_written_out(code: types.CodeType) -> bool:
     return True
 
 
-class _CodeAt:
-    """Just a file name, for `is_foreign`."""
-
-    def __init__(self, name: str):
-        self.co_filename = name
-
-    def __hash__(self) -> int:
-        return hash(self.co_filename)
-
-    def __eq__(self, other: object) -> bool:
-        return getattr(other, "co_filename", None) == self.co_filename
-
-
 def is_users(module: Optional[types.ModuleType]) -> bool:
     """Whether the module is of the user's program; None is one we cannot find."""
     if module is None:
@@ -94,7 +87,7 @@ def is_users(module: Optional[types.ModuleType]) -> bool:
     home = getattr(module, "__file__", None)
     if home is None:
         return not is_standard(module)
-    return not is_foreign(_CodeAt(home))  # type: ignore[arg-type]
+    return not is_foreign_file(home)
 
 
 def is_users_class(kind: Any) -> bool:
@@ -130,3 +123,18 @@ def names_of(codes: Iterable[types.CodeType]) -> Iterator[str]:
                 yield const
             elif isinstance(const, types.CodeType):
                 yield from names_of([const])
+
+
+def globals_of(code: types.CodeType, names: Iterable[str]) -> Iterator[str]:
+    """Names that the code may look up as globals, where `names` occur in the program.
+
+    A text is one of them only where some code could look a global up by a text: the
+    key in `params["w"]` has nothing to do with a global `w`.
+    """
+    if not _SCOPES.isdisjoint(names):
+        yield from names_of([code])
+        return
+    yield from code.co_names
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            yield from globals_of(const, ())

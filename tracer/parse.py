@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Optional
 
+from .control import GRAPHS
 from .errors import FormatError, TracefuseError
 from .graph import Graph, Value, constant, here, node, placeholder
 from .literals import WORDS, Literals, holds
@@ -22,7 +23,7 @@ from .types import DType, bool_
 
 __all__ = ["parse_graph"]
 
-MOST_NODES = 10_000_000
+MOST_NODES, DEEPEST = 10_000_000, 40
 _EXAMPLE = re.compile(r"(\w+) = (\d{1,18})\b")
 
 
@@ -48,16 +49,21 @@ def parse_graph(text: str) -> Graph:
 def _graphs(rest: Iterator[Line]) -> Iterator[Graph]:
     known: dict[str, Graph] = {}
     written_out: dict[str, int] = {}  # nodes when every call is written out
+    depth: dict[str, int] = {}  # how deep loops and branches are nested
     for head in rest:
         reader = _Reader(head, known)
         name = reader.name
         if name in known:
             head.wrong(f"there are two graphs named {name}")
         known[name] = reader.body(rest)
-        inside = sum(written_out[called] for called in reader.calls)
+        inside = sum(written_out[called] for called, _ in reader.calls)
         written_out[name] = reader.nodes + inside
         if written_out[name] > MOST_NODES:
             head.wrong(f"{name} comes to more than {MOST_NODES} nodes")
+        below = (depth[called] + loop for called, loop in reader.calls)
+        depth[name] = max(below, default=0)
+        if depth[name] > DEEPEST:
+            head.wrong(f"{name} has loops inside loops, {DEEPEST} levels deep")
         yield known[name]
 
 
@@ -70,7 +76,7 @@ class _Reader(Literals):
         self.values: dict[str, Value] = {}
         self.guards: list[tuple[Value, Any]] = []
         self.nodes = 0
-        self.calls: list[str] = []
+        self.calls: list[tuple[str, bool]] = []  # (name, whether a loop runs it)
         head.need("graph")
         self.name = head.take("name", "the name of the graph")
         self.example = {
@@ -178,7 +184,7 @@ class _Reader(Literals):
         args, attrs = self.operands(op)
         shape: tuple = ()
         dtype: Any = None
-        if op != "call":
+        if op not in GRAPHS:
             self.line.need(":")
             shape, dtype = self.type()
         here.line = self.line.comment
@@ -221,13 +227,19 @@ class _Reader(Literals):
         word = self.line.peek()
         if name == "dtype":
             attrs[name] = self.dtype()
-        elif name == "graph":
-            attrs[name] = self.graphs.get(self.line.take("name"))
-            self.calls.append(word)
+        elif name in GRAPHS.get(op, ()):
+            attrs[name] = self.graph(op, word)
         else:
             attrs[name] = self.expression()
         if not known[name].fits(attrs[name]):
             self.line.wrong(f"{op} takes {known[name].what} as {name}, not {word!r}")
+
+    def graph(self, op: str, name: str) -> Optional[Graph]:
+        """A graph defined above."""
+        found = self.graphs.get(self.line.take("name"))
+        if found:
+            self.calls.append((name, op != "call"))
+        return found
 
     # -- the node, once everything about it fits
 

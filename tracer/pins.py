@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterable, Iterator, Optional
 
 from . import owners
 from .codes import is_foreign
+from .elsewhere import device_of
 from .unwatched import hidden, hidden_module
 from .views import (
     MISSING,
@@ -29,6 +30,7 @@ from .views import (
     attributes,
     content,
     holds,
+    mark,
     same,
     tensor_holds,
 )
@@ -52,11 +54,12 @@ class Pins:
         self.dynamic = owners.is_dynamic(codes)
         self.asked = owners.asked_names(codes)
         self.moving = moving  # (id of dict, key): tensors the program itself replaces
+        self.met: set[tuple] = set()  # which of these it came across
         self.places: list[tuple] = []
         self.watched: list[tuple[Any, dict]] = []
         self.arrays: list[str] = []
         self.containers = False  # whether a plain list, dict or set was found
-        self.tensors: list[tuple] = []  # (tensor, shape, dtype, steps)
+        self.tensors: list[tuple] = []  # (tensor, shape, dtype, steps, place)
         self.epoch = epoch.value
         self._seen: dict[int, Any] = {}
 
@@ -86,20 +89,36 @@ class Pins:
 
     def pin_tensor(self, t: Any) -> None:
         """Rely on the shape, type and view of a captured tensor."""
-        self.tensors.append((t, t._array.shape, t._array.dtype, t._steps))
+        place = device_of(t._array)
+        self.tensors.append((t, t._array.shape, t._array.dtype, t._steps, place))
 
     def pin(self, container: Any, key: Any, value: Any) -> Any:
         """Rely on `value` being there; returns it."""
-        if (id(container), key) not in self.moving:
+        if mark(container, key) not in self.moving:
             self.places.append((container, key, value))
+        else:
+            self.met.add(mark(container, key))
         return value
+
+    def every(self) -> Iterator[tuple[Any, Any, Any, bool]]:
+        """(container, key, value, whether its owner tells when it changes)."""
+        for container, key, value in self.places:
+            yield container, key, value, False
+        for d, then in self.watched:
+            for key, value in then.items():
+                yield d, key, value, True
+
+    def release(self, marks: set) -> None:
+        """Do not rely on these places any more."""
+        self.moving = self.moving | marks
+        self.places = [p for p in self.places if mark(p[0], p[1]) not in marks]
 
     def _function(self, f: types.FunctionType) -> Iterator[Any]:
         if f.__code__ not in self.codes:
             yield from self._foreign(f)
             return
         self.pin(f, Attribute("__code__"), f.__code__)
-        for name in owners.names_of([f.__code__]):
+        for name in owners.globals_of(f.__code__, self.names):
             if name in f.__globals__:
                 yield self.pin(f.__globals__, name, f.__globals__[name])
         for cell in f.__closure__ or ():
@@ -155,7 +174,11 @@ class Pins:
             d = stack.pop()
             if isinstance(d, dict):
                 self.watched.append((d, dict(d)))
+                if self.moving and d:
+                    self.met |= self.moving.intersection([(id(d), key) for key in d])
             for value in d.values() if isinstance(d, dict) else d:
+                if type(value) in PLAIN:
+                    continue
                 if isinstance(value, _BOXES):
                     stack.append(value)
                     if isinstance(value, list):
@@ -285,7 +308,7 @@ class Pins:
             return False
         for key, value in then.items():
             if not same(d.get(key, MISSING), value):
-                if (id(d), key) not in self.moving:
+                if mark(d, key) not in self.moving:
                     return False
         return True
 

@@ -8,11 +8,14 @@ leaves: it hashes and compares, so it can be a key.
 from __future__ import annotations
 
 import collections
-import dataclasses
 from typing import Any, Callable, Container, Iterable, Iterator, NamedTuple
+
+from .later import Later
 
 __all__ = ["Spec", "flatten", "rebuild", "tree_map", "register", "containers"]
 __all__ += ["content"]
+
+dataclasses = Later("dataclasses")
 
 
 class Spec(NamedTuple):
@@ -54,7 +57,7 @@ def _children(x: Any) -> Any:
         return _registry[kind][0](x)
     if isinstance(x, tuple) and hasattr(kind, "_fields"):
         return x, None
-    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+    if hasattr(kind, "__dataclass_fields__") and not isinstance(x, type):
         names = tuple(f.name for f in dataclasses.fields(x))
         return [getattr(x, name) for name in names], names
     return None

@@ -20,8 +20,9 @@ import numpy as np
 from .declare import declaring
 from .errors import TraceError
 from .graph import Graph, Value, make, placeholder, reachable
-from .overlay import Input, Shadow, Slot, state
-from .sizes import Dim, Int
+from .meeting import Meeting
+from .outside import Outside
+from .overlay import Input, Shadow, state
 from .storage import (
     Leaf,
     Storage,
@@ -33,12 +34,15 @@ from .storage import (
     step_strides,
     tracked,
 )
-from .types import from_numpy, int64
+from .types import from_numpy
+from .unseen import check_seen
 
-__all__ = ["Recorder", "Input", "state"]
+__all__ = ["CROWD", "Recorder", "Input", "state"]
+
+CROWD = 64  # guards on one path beyond which it is not kept
 
 
-class Recorder:
+class Recorder(Outside, Meeting):
     """One recording. `run(graph, arrays)` computes a graph (given by the api floor)."""
 
     def __init__(self, name: str, run: Callable[[Graph, list], Iterable]):
@@ -54,15 +58,25 @@ class Recorder:
         self.leaves: dict[int, Leaf] = {}  # id of a leaf Value -> whose it is
         self.borders: dict[int, Any] = {}  # id of a leaf Value -> tensor with history
         self.freed: set[int] = set()  # Values that a backward has consumed
+        self.pulls = False  # whether Python takes part in a derivative of it
         self.guards: list[tuple[Value, Any]] = []
         self.sizes: list[tuple[str, Any]] = []
+        self.size_lines: dict[str, Optional[str]] = {}  # guess -> the user's line
         self.shapes: dict[int, tuple] = {}  # id(tensor) -> (tensor, symbolic shape)
         self.layouts: dict[int, Any] = {}  # id(tensor) -> tensor whose strides matter
         self.slots: dict[tuple, tuple] = {}  # (id(owner), key) -> (Slot, first value)
         self.written: dict[tuple, tuple] = {}  # the same for places assigned to
         self.generators: dict[Any, tuple] = {}  # generator -> (Value, blocks drawn)
+        self.following: Any = None  # the Python numbers that it follows
         self.flushed = False  # whether Python has looked at a number
+        self.crowded = False  # whether Python looked at more than anybody keeps
         self.volatile: Optional[str] = None  # why the path cannot be kept
+        self.autocast = state.autocast  # the mode in which it began
+
+    @property
+    def root(self) -> Recorder:
+        """The recording that this one is part of (see inner.py): itself."""
+        return self
 
     # -- tensors made here
 
@@ -141,9 +155,20 @@ class Recorder:
         self.borders[value.id] = t
         return value
 
+    def value_of_moved(self, t: Any, device: Any) -> Value:
+        """The value of a tensor in host memory that is used on a device."""
+        self.meet(device)
+        if t._storage not in self.shadows:
+            self.shadows[t._storage] = Shadow(t, self._capture(t))
+        return self.value_of(t)
+
     def capture(self, t: Any) -> Value:
         """A new input of the program that holds the numbers of `t`."""
         _check_known(t)
+        self.meet_array(t._array)
+        return self._capture(t)
+
+    def _capture(self, t: Any) -> Value:
         shape = self.shape_of(t)
         value = placeholder(f"x{len(self.inputs)}", shape, from_numpy(t._array.dtype))
         value.data = t._array
@@ -252,6 +277,7 @@ class Recorder:
         self.flushed = True
         known = lambda v: v.data is not None  # noqa: E731
         nodes = reachable(wanted, stop=known)
+        check_seen(nodes)
         inside = {v.id for v in nodes}
         outputs = {v.id: v for v in wanted}
         for v in self._held():
@@ -260,9 +286,12 @@ class Recorder:
         inputs = [v for v in nodes if known(v)]
         inputs += self.sizes_for(nodes, inputs)
         graph = Graph(self.name, inputs, outputs.values())
-        arrays = self.run(graph, [v.data for v in inputs])
+        place = () if self.device is None else (self.device,)
+        arrays = self.run(graph, [v.data for v in inputs], *place)
         for v, array in zip(graph.outputs, arrays):
             v.data = array
+            if self.crowded and not v.live:
+                v.args = ()  # nobody looks behind it again
 
     def sizes_for(self, nodes: list[Value], inputs: list[Value]) -> list[Value]:
         """Further inputs, which tell the symbolic sizes in the nodes."""
@@ -281,50 +310,21 @@ class Recorder:
         """Python went on because `v` (one element) was `outcome`."""
         if isinstance(outcome, bool) and v.dtype.category:
             v = make("ne", (v, v._lift(0)))
-        if not any(g is v for g, _ in self.guards[-4:]):
-            self.guards.append((v, outcome))
+        if self.crowded or any(g is v for g, _ in self.guards[-4:]):
+            return
+        self.guards.append((v, outcome))
+        if len(self.guards) >= CROWD:
+            self._give_up()
 
-    # -- places outside
-
-    def read_slot(self, owner: Any, key: str, item: bool = False) -> Any:
-        """What an outside place holds; the path will depend on it."""
-        slot = Slot(owner, key, item)
-        now = slot.get()
-        if (id(owner), key) not in self.written:
-            self.slots.setdefault((id(owner), key), (slot, now))
-        return now
-
-    def write_slot(self, owner: Any, key: str, new: Any, item: bool = False) -> None:
-        """Put a tensor (or None) into an outside place; replayed at every call."""
-        slot = Slot(owner, key, item)
-        self.written.setdefault((id(owner), key), (slot, slot.get()))
-        slot.set(new)
-
-    def number(self, owner: Any, key: Any) -> Value:
-        """The float `owner[key]` as a 0-d float64 input, read anew at every call."""
-        for known in self.inputs:
-            if known.kind == "number" and known.owner is owner and known.key == key:
-                return known.value
-        value = placeholder(f"x{len(self.inputs)}", (), from_numpy("float64"))
-        value.data = np.asarray(float(owner[key]))
-        self.inputs.append(Input(value, "number", owner, key))
-        return value
-
-    def draw(self, generator: Any, blocks: Int) -> tuple[Value, Int]:
-        """(state, skip) for a draw of so many Philox blocks from `generator`."""
-        if generator not in self.generators:
-            value = placeholder(f"x{len(self.inputs)}", (2,), int64)
-            value.data = generator.words()
-            self.inputs.append(Input(value, "generator", generator))
-            self.generators[generator] = (value, 0)
-        value, skip = self.generators[generator]
-        self.generators[generator] = (value, skip + blocks)
-        return value, skip
-
-    def undo(self) -> None:
-        """Put back what the recording assigned outside (a failure of ours)."""
-        for slot, before in self.written.values():
-            slot.set(before)
+    def _give_up(self) -> None:
+        """So many guards are not kept: from here on, Python drives."""
+        self.crowded = True
+        self.volatile = self.volatile or (
+            f"Python looked at {CROWD} values and more: it drives, and each piece "
+            "between two looks is compiled once"
+        )
+        if self.following is not None:
+            self.following.give_up()
 
 
 def _check_known(t: Any) -> None:
@@ -333,8 +333,3 @@ def _check_known(t: Any) -> None:
             "a tensor recorded in another jitted call is used here, but it was never "
             "computed: return it from that call, or keep it in a captured place"
         )
-
-
-def symbolic(shape: tuple) -> bool:
-    """Whether any size is a symbol."""
-    return any(isinstance(n, Dim) for n in shape)

@@ -117,6 +117,17 @@ ARITHMETIC = [
 ]
 
 
+_PLACES = frozenset("argmax argmin argsort iota".split())
+_MOVED = frozenset("reshape permute expand slice gather cast".split())
+
+
+def _never_below(v: Value, x: Value) -> Optional[Value]:
+    """Positions are not negative, wherever they are moved to."""
+    while x.op in _MOVED and not _is_float(x):
+        x = x.args[0]
+    return constant(False, v.shape, v.dtype) if x.op in _PLACES else None
+
+
 LOGIC = [
     Rule("and true", x & True, x),
     Rule("and false", x & number(False, 0), lambda v: constant(0, v.shape, v.dtype)),
@@ -134,6 +145,7 @@ LOGIC = [
     Rule("equal itself", eq(x, x), lambda v: _whole(v, True)),
     Rule("different from itself", ne(x, x), lambda v: _whole(v, False)),
     Rule("less than itself", lt(x, x), lambda v: constant(False, v.shape, v.dtype)),
+    Rule("a place below zero", lt(x, number(0, 0.0)), _never_below),
     Rule("at most itself", le(x, x), lambda v: _whole(v, True)),
     Rule("where true", apply("where", True, x, y), x),
     Rule("where false", apply("where", False, x, y), y),

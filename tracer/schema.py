@@ -13,10 +13,10 @@ from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
 
+from .control import GRAPHS, count, misfit
 from .graph import Graph, Value
 from .meaning import window_counts
 from .ops import OPS
-from .shapes import call_sizes, renamed
 from .sizes import Dim, Int, same_shape, same_size
 from .types import DType, int64
 
@@ -76,6 +76,7 @@ def _one_of(*words: str) -> Attr:
 SIZE = Attr("a size", is_size)
 STEP = Attr("a step other than 0", lambda a: type(a) is int and a != 0 and is_size(a))
 COUNT = Attr("a count", lambda a: type(a) is int and 0 <= a <= MOST_AXES)
+LENGTH = Attr("a size of at least 0", lambda a: is_shape((a,)))
 INDEX = Attr("an index", lambda a: type(a) is int and a >= 0)
 SHAPE = Attr("a shape", is_shape)
 COUNTS = Attr("a tuple of positive integers", _are_counts)
@@ -113,6 +114,12 @@ ATTRS: dict[str, dict[str, Attr]] = {
     "iota": {"axis": AXIS, "shape": SHAPE, "dtype": DTYPE},
     "random_bits": {"skip": SIZE, "shape": SHAPE},
     "call": {"graph": GRAPH},
+    "cond": {"then": GRAPH, "other": GRAPH},
+    "while": {"test": GRAPH, "body": GRAPH},
+    "scan": {
+        **{"body": GRAPH, "length": LENGTH, "reverse": FLAG},
+        **{"carry": INDEX, "rows": INDEX},
+    },
     "item": {"index": INDEX},
 }
 
@@ -121,7 +128,7 @@ ATTRS: dict[str, dict[str, Attr]] = {
 def operands(op: str) -> Optional[int]:
     """How many operands a primitive has; None is any number."""
     meaning = OPS[op].meaning
-    if op in ("call", "concat"):
+    if op in GRAPHS or op == "concat":
         return None
     if meaning is None:
         return 1 if op == "item" else 0
@@ -226,22 +233,10 @@ def _check_bits(v: Value) -> str:
 
 
 def _check_item(v: Value) -> str:
-    call = v.args[0]
-    if call.op != "call":
+    (call,) = v.args
+    if call.op not in GRAPHS:
         return f"an item of {call!r}, which is no call"
-    return "" if v.attrs["index"] < len(call.attrs["graph"].outputs) else "no such item"
-
-
-def _check_call(v: Value) -> str:
-    inputs = v.attrs["graph"].inputs
-    if len(inputs) != len(v.args):
-        return f"{len(v.args)} operands for {len(inputs)} inputs"
-    sizes = call_sizes(inputs, v.args)
-    for x, arg in zip(inputs, v.args):
-        fits = same_shape(renamed(x.shape, sizes), arg.shape)
-        if x.dtype is not arg.dtype or not fits:
-            return f"{arg!r} for {x!r}"
-    return ""
+    return "" if v.attrs["index"] < count(call) else "no such item"
 
 
 _CHECKS: dict[str, Callable[[Value], str]] = {
@@ -255,6 +250,6 @@ _CHECKS: dict[str, Callable[[Value], str]] = {
     "scatter": _check_index,
     "random_bits": _check_bits,
     "item": _check_item,
-    "call": _check_call,
+    **dict.fromkeys(GRAPHS, misfit),
     "dot": lambda v: "" if v.args[0].ndim >= 2 else "a dot of vectors",
 }

@@ -6,13 +6,11 @@ raises ShapeError or DTypeError with what was given and what was expected.
 
 from __future__ import annotations
 
-from typing import Any
-
+from .control import call_sizes, renamed, result
 from .errors import DTypeError, ShapeError
 from .meaning import window_counts
 from .ops import OPS
-from .sizes import Dim, numel, same_size
-from .spelled import substitute
+from .sizes import numel, same_size
 from .types import bool_, int64, uint32
 
 __all__ = ["call_sizes", "infer", "renamed"]
@@ -191,27 +189,7 @@ def _source(op: str, args: tuple, attrs: dict) -> tuple:
 
 
 def _item(op: str, args: tuple, attrs: dict) -> tuple:
-    (call,) = args
-    graph = call.attrs["graph"]
-    result = graph.outputs[attrs["index"]]
-    return renamed(result.shape, call_sizes(graph.inputs, call.args)), result.dtype
-
-
-def call_sizes(inputs: tuple, args: tuple) -> dict:
-    """What the symbols of a called graph stand for where it is called."""
-    sizes: dict = {}
-    for x, arg in zip(inputs, args):
-        for dim, size in zip(x.shape, arg.shape):
-            if isinstance(dim, Dim) and dim.text.isidentifier():
-                sizes.setdefault(dim.text, size)
-    return sizes
-
-
-def renamed(attr: Any, sizes: dict) -> Any:
-    """An attribute or shape with other sizes in place of its symbols."""
-    if isinstance(attr, tuple):
-        return tuple(renamed(a, sizes) for a in attr)
-    return substitute(attr, sizes) if isinstance(attr, Dim) else attr
+    return result(args[0], attrs["index"])
 
 
 def _call(op: str, args: tuple, attrs: dict) -> tuple:
@@ -243,7 +221,7 @@ _RULES = {
     "gather": _gather,
     "scatter": _scatter,
     "argsort": _argsort,
-    "call": _call,
+    **dict.fromkeys(("call", "cond", "while", "scan"), _call),
     "item": _item,
 }
 # `_KINDS` need not name the kinds whose every member has a rule of its own.

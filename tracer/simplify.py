@@ -11,17 +11,19 @@ from typing import Any, Iterator, Optional
 
 import numpy as np
 
+from .control import GRAPHS, call_sizes, renamed
 from .graph import Graph, Value, constant, here, node, placeholder, reachable
 from .moves import MOVEMENT, REDUCTION
 from .ops import OPS
 from .rewrite import COMMUTATIVE, Rules
 from .rules import ARITHMETIC, LOGIC
-from .shapes import call_sizes, renamed
 from .sizes import Dim
 from .structure import freeze_attrs
+from .trim import trim
 from .types import DType
+from .unite import unite
 
-__all__ = ["simplify", "RULES"]
+__all__ = ["simplified", "simplify", "RULES"]
 
 RULES = Rules([*ARITHMETIC, *LOGIC, *MOVEMENT, *REDUCTION])
 _FOLDS = frozenset(
@@ -49,6 +51,19 @@ def simplify(graph: Graph, final: bool = True) -> Graph:
         here.line = line
 
 
+def simplified(graph: Graph, final: bool = True) -> Graph:
+    """`simplify(graph)`, once: what came of it is remembered on the graph."""
+    key = "simplified", final
+    found = graph.memo.get(key)
+    if found is None:
+        graph.memo[key] = found = simplify(graph, final)
+        found.memo[key] = ITSELF
+    return graph if found is ITSELF else found
+
+
+ITSELF = "itself"  # a graph that cannot be made simpler has no reference to itself
+
+
 class _Frame:
     """One graph being walked: where the walk stands and what is known so far."""
 
@@ -69,6 +84,7 @@ class _Pass:
     def __init__(self, final: bool):
         self.final = final
         self.shared: dict[tuple, Value] = {}
+        self.loops: dict[int, Value] = {}  # id of a new loop -> what it stands for
         self.settled: set[int] = set()  # ids of new nodes that no rule fits
         self.readers: dict[int, int] = {}  # how many read what a new node stands for
 
@@ -90,7 +106,8 @@ class _Pass:
             outputs = [frame.known[v.id] for v in frame.graph.outputs]
             frames.pop()
             if frame.call is None:
-                return Graph(graph.name, inputs, outputs, guards)
+                done = Graph(graph.name, inputs, outputs, guards)
+                return trim(unite(done, self.loops)) if self.loops else done
             frames[-1].known[frame.call.id] = outputs
 
     def walk(self, frame: _Frame, users: dict) -> Optional[Value]:
@@ -99,11 +116,11 @@ class _Pass:
         for v in frame.rest:
             if v.op == "call":
                 return v
-            if v.op == "item":
-                new = known[v.args[0].id][v.attrs["index"]]
+            here.line = v.line
+            args = tuple([known[a.id] for a in v.args])
+            if v.op == "item" and type(args[0]) is list:  # of a call that is inlined
+                new = args[0][v.attrs["index"]]
             else:
-                here.line = v.line
-                args = tuple([known[a.id] for a in v.args])
                 new = self.visit(_resized(v, frame.sizes), args)
             known[v.id] = new
             self.readers[new.id] = self.readers.get(new.id, 0) + users.get(v.id, 0)
@@ -130,6 +147,11 @@ class _Pass:
 
     def reduce(self, v: Value, args: tuple) -> Value:
         """A node for `v`, or what simpler thing folding or a rule makes of it."""
+        if v.op in GRAPHS:
+            attrs = {k: self.inner(a) for k, a in v.attrs.items()}
+            new = node(v.op, args, attrs, v.shape, v.dtype)
+            self.loops[new.id] = v
+            return self.settle(new)
         if v.op == "constant":
             attrs = {**v.attrs, "value": tidy(v.attrs["value"], v.dtype)}
             return self.settle(node("constant", (), attrs, v.shape, v.dtype))
@@ -138,6 +160,10 @@ class _Pass:
         if simpler is None:
             simpler = RULES(new, self.alone)
         return self.settle(new) if simpler is None else self.adopt(simpler)
+
+    def inner(self, attr: Any) -> Any:
+        """An attribute, simplified where it is a graph that a loop runs."""
+        return simplified(attr, self.final) if isinstance(attr, Graph) else attr
 
     def settle(self, new: Value) -> Value:
         """Nothing more can be done about `new`."""

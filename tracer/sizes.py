@@ -8,28 +8,21 @@ each such guess is reported to `guess.watcher`, which makes a guard of it.
 from __future__ import annotations
 
 import math
+import re
 import sys
-import threading
 from keyword import iskeyword
 from types import CodeType
-from typing import Callable, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from .bounds import decided
 from .errors import ShapeError
+from .mixed import as_number, complete, guess
 from .where import is_library
 
-__all__ = ["Dim", "Int", "numel", "broadcast", "hint"]
+__all__ = ["Dim", "Int", "numel", "broadcast", "hint", "sized"]
+__all__ += ["guess"]
 
 Int = Union[int, "Dim"]
-
-
-class Guess(threading.local):
-    """Who is told that a comparison was answered by the hint: f(text, outcome)."""
-
-    watcher: Optional[Callable[[str, object], None]] = None
-
-
-guess = Guess()
 
 
 class Dim:
@@ -110,14 +103,10 @@ class Dim:
     def __rdivmod__(self, other: int) -> tuple[Int, Int]:
         return other // self, other % self
 
-    def __truediv__(self, other: object) -> float:
-        return int(self) / other  # type: ignore[operator]
-
-    def __rtruediv__(self, other: object) -> float:
-        return other / int(self)  # type: ignore[operator]
-
-    def __pow__(self, power: int) -> Int:
-        return math.prod([self] * power) if power else 1  # type: ignore[return-value]
+    def __pow__(self, power: Any) -> Any:
+        if type(power) is not int or not 0 <= power < 9:
+            return as_number(self) ** power
+        return math.prod([self] * power) if power else 1
 
     # Comparisons: decided by algebra where possible, else by the hint, which is told.
 
@@ -132,7 +121,9 @@ class Dim:
         return _guessed(f"{self} == {other}", hint(self) == hint(other))
 
     def __hash__(self) -> int:
-        return hash(self.text)
+        if guess.watcher is None or is_library(sys._getframe(1).f_code):
+            return hash(self.text)
+        return hash(int(self))  # among the user's own keys it is a number
 
     def __lt__(self, other: Int) -> bool:
         return self._order(other, "<", lambda gap: gap < 0)
@@ -182,6 +173,9 @@ class Dim:
     def same(self, other: object) -> bool:
         """Equal by algebra alone: nothing is guessed."""
         return isinstance(other, Dim) and self.terms == other.terms
+
+
+complete(Dim)
 
 
 def _guessed(text: str, outcome):
@@ -275,6 +269,11 @@ def same_size(a: Int, b: Int) -> bool:
 def same_shape(a: tuple, b: tuple) -> bool:
     """Equal axis by axis, by algebra alone."""
     return a is b or (len(a) == len(b) and all(map(same_size, a, b)))
+
+
+def sized(n: object) -> str:
+    """The expression for a size; symbols have names that nothing else has."""
+    return re.sub(r"[^\W\d]\w*", r"size_\g<0>", str(n))
 
 
 def numel(shape: tuple) -> Int:

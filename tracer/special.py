@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .types import HALVES
+from .types import BY_NUMPY, HALVES, float32, float64
 
 __all__ = ["Ratio", "erf", "erf_into", "erfinv", "erfinv_into", "ERF_F32", "ERF_F64"]
 
@@ -134,7 +134,7 @@ _INVERSE = {F32: (CENTRE_F32, TAIL_F32), F64: (CENTRE_F64, TAIL_F64)}
 _SPLIT = 5.0
 # The arrays of one tile stay in the L2 cache: 32,768 float32 numbers.
 TILE_BYTES = 1 << 17
-_WORK = {F32: F32, F64: F64, **{half.np: F32 for half in HALVES}}
+_WORK = {float32: F32, float64: F64, **{half: F32 for half in HALVES}}
 
 
 def erf(x: np.ndarray) -> np.ndarray:
@@ -209,9 +209,11 @@ def _tail(x: np.ndarray, ratio: Ratio) -> np.ndarray:
 
 
 def _tiled(name: str, kernel: Kernel, x: np.ndarray) -> np.ndarray:
-    work = _WORK.get(x.dtype)
-    if work is None:
-        raise TypeError(f"{name} takes floating-point numbers, got {x.dtype}")
+    try:
+        work = _WORK[BY_NUMPY[x.dtype]]
+    except KeyError:
+        message = f"{name} takes floating-point numbers, got {x.dtype}"
+        raise TypeError(message) from None
     flat = np.ascontiguousarray(x, work).reshape(-1)
     out, tile = np.empty_like(flat), TILE_BYTES // work.itemsize
     scratch = np.empty((2, min(tile, flat.size)), work)

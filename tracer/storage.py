@@ -48,13 +48,17 @@ class Leaf:
     """A variable of differentiation: `tensor()` is the tensor whose `grad` it fills.
 
     `value` is its SSA value while the storage is at `version` (eager tensors; a
-    recording keeps its own).
+    recording keeps its own). `hooks` see its gradient, those in `after` the tensor
+    once the gradient has been added to `grad`; `mark` says which there are.
     """
 
-    __slots__ = ("tensor", "value", "version", "hooks")
+    __slots__ = ("tensor", "value", "version", "hooks", "after", "mark")
 
     def __init__(self, tensor: Callable[[], Any]):
-        self.tensor, self.hooks = tensor, []  # type: ignore[var-annotated]
+        self.tensor = tensor
+        self.hooks: dict[int, Callable] = {}
+        self.after: dict[int, Callable] = {}
+        self.mark: Optional[tuple] = None
         self.value: Optional[Value] = None
         self.version = -1
 
@@ -143,7 +147,8 @@ def view_array(array: np.ndarray, steps: Steps) -> np.ndarray:
     """The same view of a NumPy array (shares its memory)."""
     for op, attrs in steps:
         if op in _PUT:
-            array = OPS[op].meaning(array, **attrs)
+            meaning, here = OPS[op].meaning, isinstance(array, np.ndarray)
+            array = meaning(array, **attrs) if here else array.seen(meaning, attrs)
     return array
 
 

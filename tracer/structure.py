@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Hashable, Iterable
 
+from .control import graphs
 from .graph import Graph, Value, reachable
 from .sizes import Dim
 from .types import DType
@@ -87,8 +88,8 @@ def _called(outputs: tuple, inputs: tuple) -> list[Graph]:
 
 
 def _direct(graph: Graph) -> list[Graph]:
-    calls = (v.attrs["graph"] for v in graph.nodes() if v.op == "call")
-    return [g for g in calls if "structure" not in g.memo]
+    found = (g for v in graph.nodes() for g in graphs(v))
+    return [g for g in found if "structure" not in g.memo]
 
 
 def nested(graph: Graph) -> list[Graph]:
@@ -103,7 +104,6 @@ def nested(graph: Graph) -> list[Graph]:
             order[id(g)] = g
             continue
         stack.append((g, True))
-        for v in g.nodes():
-            if v.op == "call" and id(v.attrs["graph"]) not in order:
-                stack.append((v.attrs["graph"], False))
+        inner = [inside for v in g.nodes() for inside in graphs(v)]
+        stack += [(inside, False) for inside in inner if id(inside) not in order]
     return list(order.values())

@@ -26,7 +26,7 @@ from .sizes import Dim, numel, same_shape, same_size
 from .structure import nested
 from .types import DType
 
-__all__ = ["parse_graph", "print_graph"]
+__all__ = ["node_texts", "parse_graph", "print_graph"]
 
 WIDEST = 60  # a longer line does not push the types of the others to the right
 
@@ -42,6 +42,20 @@ def print_graph(graph: Graph) -> str:
     names = _unique(g.name for g in reversed(graphs))  # the caller keeps its own
     named = {id(g): name for g, name in zip(reversed(graphs), names)}
     return "\n".join(_Printer(g, named).text() for g in graphs)
+
+
+def node_texts(graph: Graph) -> dict[int, str]:
+    """``%0 = dot(x, w) : f32[2, 3]`` by id of each node that has a line of its own,
+    and ``x: f32[2, 4]`` by id of each input."""
+    printer = _Printer(graph, {id(g): g.name for g in nested(graph)})
+    texts = {
+        v.id: f"{printer.names[v.id]}: {printer.type(v.shape, v.dtype)}"
+        for v in graph.inputs
+    }
+    for v in printer.rows:
+        kind = f" : {printer.type(v.shape, v.dtype)}" if v.dtype else ""
+        texts[v.id] = f"{printer.names[v.id]} = {printer.call(v)}{kind}"
+    return texts
 
 
 def _unique(wanted: Iterable[str]) -> list[str]:

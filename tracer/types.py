@@ -6,12 +6,16 @@ width inside it. Python numbers are weak: they choose a category, never a width.
 
 from __future__ import annotations
 
-import ml_dtypes
+from typing import Any
+
 import numpy as np
 
+from .later import Later
 from .sizes import Dim
 
 __all__ = ["DType", "DTYPES", "BY_NUMPY", "BY_SHORT", "promote_types", "from_numpy"]
+
+ml_dtypes = Later("ml_dtypes")
 
 
 class DType:
@@ -23,11 +27,21 @@ class DType:
 
     __slots__ = ("name", "short", "np", "itemsize", "category", "is_floating_point")
 
-    def __init__(self, name: str, short: str, dtype: object, category: int):
-        self.name, self.short, self.np = name, short, np.dtype(dtype)  # type: ignore
-        self.itemsize: int = self.np.itemsize
+    np: np.dtype
+
+    def __init__(self, name: str, short: str, itemsize: int, category: int):
+        self.name, self.short, self.itemsize = name, short, itemsize
         self.category = category  # 0 bool, 1 integer, 2 float
         self.is_floating_point = category == 2
+        if name != "bfloat16":
+            self.np = np.dtype(name)
+
+    def __getattr__(self, name: str) -> Any:
+        """What defines bfloat16 is not NumPy: it is imported when first asked for."""
+        if name != "np":
+            raise AttributeError(f"DType has no attribute {name!r}")
+        self.np = np.dtype(ml_dtypes.bfloat16)
+        return self.np
 
     @property
     def is_signed(self) -> bool:
@@ -50,19 +64,27 @@ def _named(name: str) -> DType:
     return DTYPES[name]
 
 
-bool_ = DType("bool", "bool", np.bool_, 0)
-uint8 = DType("uint8", "u8", np.uint8, 1)
-uint16 = DType("uint16", "u16", np.uint16, 1)
-uint32 = DType("uint32", "u32", np.uint32, 1)
-uint64 = DType("uint64", "u64", np.uint64, 1)
-int8 = DType("int8", "i8", np.int8, 1)
-int16 = DType("int16", "i16", np.int16, 1)
-int32 = DType("int32", "i32", np.int32, 1)
-int64 = DType("int64", "i64", np.int64, 1)
-float16 = DType("float16", "f16", np.float16, 2)
-bfloat16 = DType("bfloat16", "bf16", ml_dtypes.bfloat16, 2)
-float32 = DType("float32", "f32", np.float32, 2)
-float64 = DType("float64", "f64", np.float64, 2)
+class _ByNumpy(dict):
+    def __missing__(self, dtype: np.dtype) -> DType:
+        if dtype.name != "bfloat16":
+            raise KeyError(dtype)
+        self[bfloat16.np] = bfloat16
+        return self[dtype]
+
+
+bool_ = DType("bool", "bool", 1, 0)
+uint8 = DType("uint8", "u8", 1, 1)
+uint16 = DType("uint16", "u16", 2, 1)
+uint32 = DType("uint32", "u32", 4, 1)
+uint64 = DType("uint64", "u64", 8, 1)
+int8 = DType("int8", "i8", 1, 1)
+int16 = DType("int16", "i16", 2, 1)
+int32 = DType("int32", "i32", 4, 1)
+int64 = DType("int64", "i64", 8, 1)
+float16 = DType("float16", "f16", 2, 2)
+bfloat16 = DType("bfloat16", "bf16", 2, 2)
+float32 = DType("float32", "f32", 4, 2)
+float64 = DType("float64", "f64", 8, 2)
 
 DTYPES = {
     t.name: t
@@ -71,7 +93,9 @@ DTYPES = {
         *(float16, bfloat16, float32, float64),
     )
 }
-BY_NUMPY = {t.np: t for t in DTYPES.values()}
+BY_NUMPY: dict[Any, DType] = _ByNumpy(
+    (t.np, t) for t in DTYPES.values() if t is not bfloat16
+)
 BY_SHORT = {t.short: t for t in DTYPES.values()}
 HALVES = (float16, bfloat16)
 
@@ -82,11 +106,14 @@ def from_numpy(dtype: object) -> DType:
     >>> from_numpy("float32")
     tracefuse.float32
     """
-    found = BY_NUMPY.get(np.dtype(dtype))  # type: ignore[arg-type]
-    if found is None:
+    if dtype == "bfloat16":
+        return bfloat16
+    try:
+        return BY_NUMPY[np.dtype(dtype)]  # type: ignore[call-overload]
+    except KeyError:
         known = ", ".join(DTYPES)
-        raise TypeError(f"no tensor has the element type {dtype}; known: {known}")
-    return found
+        message = f"no tensor has the element type {dtype}; known: {known}"
+        raise TypeError(message) from None
 
 
 def promote_types(a: DType, b: DType) -> DType:

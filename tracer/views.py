@@ -8,8 +8,10 @@ from __future__ import annotations
 import types
 from typing import Any, Optional
 
+from .elsewhere import device_of
+
 __all__ = ["MISSING", "PLAIN", "Attribute", "Kind", "Length", "ListView", "Members"]
-__all__ += ["attributes", "content", "holds", "same", "tensor_holds"]
+__all__ += ["attributes", "content", "holds", "mark", "same", "tensor_holds"]
 
 PLAIN = (int, float, str, bytes, bool, complex, type(None))
 MISSING = object()  # stands for what is not there
@@ -71,6 +73,12 @@ class Kind:
         return type(self.items)
 
 
+def mark(container: Any, key: Any) -> tuple:
+    """What tells places apart; a list is the same through each view of it."""
+    viewed = type(container) is ListView
+    return id(container.items if viewed else container), key
+
+
 def content(cell: Any) -> Any:
     """What is in a cell; MISSING before it is assigned."""
     try:
@@ -107,7 +115,8 @@ def attributes(x: Any) -> Optional[dict]:
     return found if isinstance(found, dict) else None
 
 
-def tensor_holds(t: Any, shape: tuple, dtype: Any, steps: tuple) -> bool:
-    """Whether a captured tensor is of the shape, type and view that it was."""
+def tensor_holds(t: Any, shape: tuple, dtype: Any, steps: tuple, place: Any) -> bool:
+    """Whether a captured tensor is of the shape, type and view that it was, where it
+    was."""
     alike = t._array.shape == shape and t._array.dtype == dtype
-    return alike and t._steps is steps
+    return alike and t._steps is steps and device_of(t._array) is place

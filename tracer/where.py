@@ -7,7 +7,7 @@ import sys
 from types import CodeType, FrameType
 from typing import Optional
 
-__all__ = ["generated", "is_library", "user_line"]
+__all__ = ["file_of", "generated", "is_library", "is_our_file", "user_line"]
 
 _HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FLOORS = tuple(
@@ -16,18 +16,25 @@ _FLOORS = tuple(
 )
 # The demo is a user's program that happens to be shipped.
 _GUEST = os.path.join(_HOUSE, "api", "cli") + os.sep
-_known: dict[CodeType, bool] = {}
+# By file name: a code object has no cheap hash.
+_known: dict[str, bool] = {}
+_names: dict[str, str] = {}  # the short names of the files of the user's code
 generated: set[str] = set()  # the file names of code that we wrote ourselves
 
 
 def is_library(code: CodeType) -> bool:
     """Whether this code object belongs to tracefuse itself."""
-    answer = _known.get(code)
+    return is_our_file(code.co_filename)
+
+
+def is_our_file(name: str) -> bool:
+    """The same of all code in a file."""
+    answer = _known.get(name)
     if answer is None:
-        name = code.co_filename
-        ours = name.startswith(_FLOORS) and not name.startswith(_GUEST)
-        answer = ours or name in generated
-        _known[code] = answer
+        if name in generated:
+            return True
+        answer = name.startswith(_FLOORS) and not name.startswith(_GUEST)
+        _known[name] = answer
     return answer
 
 
@@ -35,9 +42,18 @@ def user_line() -> Optional[str]:
     """ "file.py:12" of the innermost frame that is not ours."""
     frame: Optional[FrameType] = sys._getframe(1)
     while frame is not None:
-        code = frame.f_code
-        known = _known.get(code)
-        if not (is_library(code) if known is None else known):
-            return f"{os.path.basename(code.co_filename)}:{frame.f_lineno}"
+        path = frame.f_code.co_filename
+        known = _known.get(path)
+        if not (is_our_file(path) if known is None else known):
+            name = _names.get(path)
+            if name is None:
+                name = _names[path] = os.path.basename(path)
+            return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return None
+
+
+def file_of(line: str) -> Optional[str]:
+    """The path of the file in "file.py:12", if its code ran in this process."""
+    name = line.rpartition(":")[0]
+    return next((path for path, short in _names.items() if short == name), None)

@@ -6,15 +6,19 @@ from typing import Any, Optional
 
 import numpy as np
 
+from ...tracer.elsewhere import Elsewhere
 from ...tracer.errors import TraceError
+from ...tracer.graph import Value, make
 from ...tracer.record import state
 from ...tracer.storage import memory_steps
 from ...tracer.types import DTYPES, DType
-from ..device import CPU, check_device, device
+from ..device import device, place, where
 from ..dtypes import LEGACY, as_dtype
 from ..history import exchange
 from ..math.axes import axis
 from ..math.composite import cast
+from ..place import discover
+from ..placing import moved_to, pinned_copy
 from ..tensor import Tensor, fresh, method, record_args, require_grad, tape, view, wrap
 from ..tensor import write as write_into
 from .shapes import strides_of
@@ -38,12 +42,17 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """
     rec = state.recorder
     if rec is not None:
-        return wrap(rec, record_args(rec, (input,))[0])
-    new = fresh(np.array(input._array, order="C"))
+        return wrap(rec, _step(record_args(rec, (input,))[0]))
+    new = fresh(input._array.copy())
     if state.grad and input.requires_grad:
-        new._storage.value = new._value = tape(input)
+        new._storage.value = new._value = _step(tape(input))
         new._seen = 0
     return new
+
+
+def _step(v: Value) -> Value:
+    """The same as a step of its own, whose gradient hooks may see."""
+    return make("cast", (v,), dtype=v.dtype) if v.live else v
 
 
 def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
@@ -178,13 +187,17 @@ def _memory(t: Tensor) -> np.ndarray:
 @method
 def data_ptr(self: Tensor) -> int:
     """The address of its first element."""
-    return int(_memory(self).ctypes.data)
+    return _address(_memory(self))
+
+
+def _address(array: Any) -> int:
+    return array.ptr if isinstance(array, Elsewhere) else array.ctypes.data
 
 
 @method
 def storage_offset(self: Tensor) -> int:
     """How many elements into its storage it begins."""
-    start = self._storage.array.ctypes.data
+    start = _address(self._storage.array)
     return (data_ptr(self) - start) // self.dtype.itemsize
 
 
@@ -198,8 +211,9 @@ def is_tensor(obj: Any) -> bool:
 
 @method
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """In another element type, or like another tensor: `to(dtype)`, `to("cpu")`,
-    `to(device, dtype)`, `to(other)`. Itself where nothing changes, unless `copy=True`.
+    """In another element type or place, or like another tensor: `to(dtype)`,
+    `to("cuda")`, `to(device, dtype)`, `to(other)`. Itself where nothing changes, unless
+    `copy=True`.
 
     DeviceError for a device that is missing.
 
@@ -207,24 +221,27 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     >>> tracefuse.ones(2).to(tracefuse.int64)
     tensor([1, 1])
     """
-    dtype, copy = _wanted(args, kwargs)
-    if dtype is None or dtype is self.dtype:
-        return clone(self) if copy else self
-    return cast(self, dtype)
+    there, dtype, options = _wanted(self, args, kwargs)
+    dtype = self.dtype if dtype is None else dtype
+    if dtype.itemsize > self.dtype.itemsize:  # the bytes that travel are fewer
+        t = cast(moved_to(self, there, options["non_blocking"]), dtype)
+    else:
+        t = moved_to(cast(self, dtype), there, options["non_blocking"])
+    return clone(t) if t is self and options["copy"] else t
 
 
-def _wanted(args: tuple, kwargs: dict) -> tuple[Optional[DType], bool]:
-    """(dtype, copy) that `to` was asked for; the order is PyTorch's."""
-    options = {"non_blocking": None, "copy": False, "memory_format": None}
+def _wanted(t: Tensor, args: tuple, kwargs: dict) -> tuple[Any, Any, dict]:
+    """(place, dtype, options) that `to` was asked for; the order is PyTorch's."""
+    options = {"non_blocking": False, "copy": False, "memory_format": None}
     dtype, rest = kwargs.pop("dtype", None), list(args)
-    check_device(kwargs.pop("device", None))
+    wanted = kwargs.pop("device", None)
     other = kwargs.pop("other", None)
     while rest and not isinstance(rest[0], bool):
         first = rest.pop(0)
         if isinstance(first, Tensor):
             other = first
         elif isinstance(first, (str, device, int)):
-            check_device(first)
+            wanted = first
         elif first is not None:
             dtype = first
     options.update(zip(("non_blocking", "copy"), rest))
@@ -232,8 +249,10 @@ def _wanted(args: tuple, kwargs: dict) -> tuple[Optional[DType], bool]:
     if unknown:
         raise TypeError(f"to() got an unexpected keyword argument {unknown.pop()!r}")
     options.update(kwargs)
-    dtype = other.dtype if other is not None and dtype is None else dtype
-    return (None if dtype is None else as_dtype(dtype)), bool(options["copy"])
+    there = where(t) if wanted is None else place(wanted)
+    if other is not None:
+        there, dtype = where(other), dtype or other.dtype
+    return there, (None if dtype is None else as_dtype(dtype)), options
 
 
 def _converter(name: str, dtype: DType) -> Any:
@@ -261,7 +280,8 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The name of its legacy type ("tracefuse.FloatTensor"), or converted to one."""
     if dtype is None:
-        return f"tracefuse.{LEGACY[self.dtype]}Tensor"
+        room = "tracefuse" if where(self) is None else "tracefuse.cuda"
+        return f"{room}.{LEGACY[self.dtype]}Tensor"
     if isinstance(dtype, str):
         dtype = _LEGACY_NAMES.get(dtype.rpartition(".")[2], dtype)
     return cast(self, as_dtype(getattr(dtype, "legacy_dtype", dtype)))
@@ -273,24 +293,37 @@ Tensor.type = _type  # type: ignore[attr-defined]
 
 @method
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
-    """On the CPU: itself."""
-    return self
+    """In host memory; itself where it is there."""
+    return moved_to(self, None)
 
 
 @method
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
-    """On a GPU; DeviceError where there is none."""
-    check_device("cuda" if device is None else device)
-    return self
+    """On a GPU (None: the current one); DeviceError where there is none."""
+    there = place("cuda" if device is None else device)
+    return moved_to(self, there, non_blocking)
 
 
 @method
 def pin_memory(self: Tensor, device: Any = None) -> Tensor:
-    """Itself: without a GPU there is nothing to pin memory for."""
-    return self
+    """A copy in memory that a GPU copies from by itself; itself where it is there, or
+    where there is no GPU to pin memory for."""
+    if is_pinned(self) or not discover.devices():
+        return self
+    return pinned_copy(self)
+
+
+@method
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """Whether it lies in pinned memory."""
+    array = self._array
+    if not isinstance(array, np.ndarray) or not discover.devices():
+        return False
+    return any(there.is_pinned(array) for there in discover.devices())
 
 
 @method
 def get_device(self: Tensor) -> int:
     """The number of its GPU: -1 on the CPU."""
-    return -1 if self.device == CPU else 0  # type: ignore[attr-defined]
+    there = where(self)
+    return -1 if there is None else there.index

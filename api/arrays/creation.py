@@ -21,9 +21,11 @@ from ...tracer.storage import Storage, view_array
 from ...tracer.types import DType, bool_, int64, promote_types
 from ...tracer.types import from_numpy as dtype_of
 from ..defaults import defaults
-from ..device import check_device
+from ..device import place, where
 from ..dtypes import as_dtype
+from ..gpu.sharing import from_cuda_array
 from ..math.composite import cast
+from ..placing import moved_to, placed, placed_like
 from ..tensor import Tensor, fresh, method
 from .attributes import clone, detach
 from .fill import filled, finish
@@ -37,6 +39,7 @@ __all__ = ["tensor", "as_tensor", "asarray", "from_numpy", "scalar_tensor"]
 LONG_DATA = 64  # more Python numbers than this are not spelled out in a program
 
 
+@placed
 def tensor(
     data: Any,
     *,
@@ -54,15 +57,23 @@ def tensor(
     tensor([[1.0000, 2.0000],
             [3.0000, 4.5000]])
     """
-    check_device(device)
     made = _converted(data, None if dtype is None else as_dtype(dtype))
     return finish(made, requires_grad)
 
 
 def as_tensor(data: Any, dtype: Optional[DType] = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where it is a tensor or array that fits."""
-    check_device(device)
+    if isinstance(data, Tensor) and device is None:
+        there = where(data)
+    else:
+        there = place(device)
+    return moved_to(_as_it_lies(data, dtype), there)
+
+
+def _as_it_lies(data: Any, dtype: Optional[DType]) -> Tensor:
     kind = None if dtype is None else as_dtype(dtype)
+    if hasattr(data, "__cuda_array_interface__"):
+        data = data if isinstance(data, Tensor) else from_cuda_array(data)
     if isinstance(data, Tensor):
         return data if kind is None else cast(data, kind)
     if isinstance(data, np.ndarray) and data.dtype.isnative and not _backward(data):
@@ -80,6 +91,7 @@ def scalar_tensor(value: Any, **options: Any) -> Tensor:
 
 
 @method
+@placed_like
 def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, **options: Any) -> Tensor:
     """As `tensor`, in the type of this one."""
     return tensor(data, dtype=self.dtype if dtype is None else dtype, **options)

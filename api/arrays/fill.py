@@ -18,10 +18,11 @@ from ...tracer.sizes import Dim, Int
 from ...tracer.types import DType, float64, int64, weak_type
 from ...tracer.where import user_line
 from ..defaults import defaults
-from ..device import check_device
 from ..dtypes import as_dtype
 from ..math.axes import as_size, sizes
 from ..math.composite import cast
+from ..place import making
+from ..placing import filled_there, made_there, placed, placed_like
 from ..tensor import Tensor, fresh, method, require_grad, wrap, write
 from .shapes import unsqueeze
 
@@ -40,6 +41,8 @@ def filled(value: Any, shape: tuple, dtype: DType) -> Tensor:
         return wrap(rec, constant(value, shape, dtype))
     if any(n < 0 for n in shape):
         raise ShapeError(f"sizes must be non-negative, got {list(shape)}")
+    if making.device is not None:
+        return filled_there(value, tuple(shape), dtype)
     if not value:
         return fresh(np.zeros(shape, dtype.np))
     return fresh(np.full(shape, value, dtype.np))
@@ -48,6 +51,8 @@ def filled(value: Any, shape: tuple, dtype: DType) -> Tensor:
 def counted(n: Int, dtype: DType = int64) -> Tensor:
     """0, 1, ..., n - 1."""
     rec = state.recorder
+    if rec is None and making.device is not None:
+        return made_there("iota", shape=(n,), axis=-1, dtype=dtype)
     if rec is None:
         return fresh(np.arange(n, dtype=dtype.np))
     here.line = user_line()
@@ -71,6 +76,7 @@ def finish(t: Tensor, requires_grad: bool = False, out: Optional[Tensor] = None)
 # -- filled
 
 
+@placed
 def full(
     size: Any,
     fill_value: Any,
@@ -86,7 +92,6 @@ def full(
     >>> full((2,), 7)
     tensor([7, 7])
     """
-    check_device(device)
     shape = sizes((size,))
     if isinstance(fill_value, Tensor):
         t = empty(shape, dtype=dtype or fill_value.dtype)
@@ -98,6 +103,7 @@ def full(
 
 
 def _filler(value: int, name: str, text: str) -> Any:
+    @placed
     def fill(
         *shape: Any,
         size: Any = None,
@@ -108,7 +114,6 @@ def _filler(value: int, name: str, text: str) -> Any:
         pin_memory: bool = False,
         layout: Any = None,
     ) -> Tensor:
-        check_device(device)
         wanted = sizes(shape, keyword=size)
         t = filled(value, wanted, chosen(dtype, None if out is None else out.dtype))
         return finish(t, requires_grad, out)
@@ -124,6 +129,7 @@ ones = _filler(1, "ones", "full of ones")
 empty = _filler(0, "empty", "whose numbers do not matter (they are zero)")
 
 
+@placed_like
 def full_like(
     input: Tensor,
     fill_value: Any,
@@ -134,7 +140,6 @@ def full_like(
     memory_format: Any = None,
 ) -> Tensor:
     """`fill_value` everywhere, in the shape and type of `input`."""
-    check_device(device)
     return full(
         input.shape,
         fill_value,
@@ -144,6 +149,7 @@ def full_like(
 
 
 def _filler_like(value: int, name: str) -> Any:
+    @placed_like
     def fill_like(input: Tensor, **options: Any) -> Tensor:
         return full_like(input, value, **options)
 
@@ -160,6 +166,7 @@ empty_like = _filler_like(0, "empty")
 
 
 def _new(value: int, name: str) -> Any:
+    @placed_like
     def new(
         self: Tensor, *shape: Any, size: Any = None, dtype: Any = None, **options: Any
     ) -> Tensor:
@@ -175,6 +182,7 @@ new_zeros, new_ones, new_empty = _new(0, "zeros"), _new(1, "ones"), _new(0, "emp
 
 
 @method
+@placed_like
 def new_full(
     self: Tensor, size: Any, fill_value: Any, dtype: Any = None, **options: Any
 ) -> Tensor:
@@ -185,6 +193,7 @@ def new_full(
 # -- ranges
 
 
+@placed
 def arange(
     start: Any,
     end: Any = None,
@@ -202,7 +211,6 @@ def arange(
     >>> arange(1, 2.5, 0.5)
     tensor([1.0000, 1.5000, 2.0000])
     """
-    check_device(device)
     if end is None:
         start, end = 0, start
     start, end, step = map(_number, (start, end, step))
@@ -232,6 +240,7 @@ def _range_length(start: Any, end: Any, step: Any, whole: bool) -> Int:
     return math.ceil((end - start) / step)
 
 
+@placed
 def eye(
     n: int,
     m: Optional[int] = None,
@@ -247,7 +256,6 @@ def eye(
     tensor([[1., 0.],
             [0., 1.]])
     """
-    check_device(device)
     for name, count in (("n", n), ("m", n if m is None else m)):
         if as_size(count, name) < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {count}")

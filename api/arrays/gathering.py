@@ -13,6 +13,7 @@ from ...tracer.errors import ShapeError
 from ...tracer.types import bool_, int64
 from ..math.axes import axis
 from ..math.composite import Operand, Out, cast, constant, into
+from ..placing import beside
 from ..tensor import Tensor, apply, method, pointwise, view
 from .attributes import contiguous
 from .shapes import broadcast_shapes, reshape
@@ -183,6 +184,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 
 @method
+@beside
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Tensor:
     """A copy of `input` in which the slices numbered by `index` hold `value`."""
     at = axis(dim, input.ndim)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ...tracer.graph import Value
+from ...tracer.storage import Leaf
 from ..tensor import Tensor, value_of
 
 __all__ = ["GradFn"]
@@ -25,7 +26,7 @@ _NAMES = {
     "rem": "Remainder",
     "call": "CompiledFunction",
     "item": "CompiledFunction",
-    "leaf": "Clone",
+    "leaf": "CompiledFunction",  # of a call whose history is used up
 }
 
 
@@ -45,15 +46,22 @@ class GradFn:
 
     def name(self) -> str:
         """PyTorch's name of the step."""
-        op = self.value.op
-        word = _NAMES.get(op) or "".join(part.title() for part in op.split("_"))
-        return f"{word}Backward0" if word != "CopySlices" else word
+        return step_name(self.value)
 
     @property
     def next_functions(self) -> tuple:
-        """The steps before it, through which gradients go on."""
-        live = (v for v in self.value.args if v.live)
-        return tuple((GradFn(v), 0) for v in live)
+        """The steps before it, through which gradients go on: (step, 0), or (None, 0)
+        where they do not."""
+        made = self.value.args[0] if self.value.op == "item" else self.value
+        return tuple((GradFn(v) if v.live else None, 0) for v in made.args)
+
+    @property
+    def variable(self) -> Tensor:
+        """The tensor whose `grad` an AccumulateGrad step fills."""
+        of = self.value.data
+        if not isinstance(of, Leaf):
+            raise AttributeError(f"{self.name()} has no variable")
+        return of.tensor()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GradFn) and other.value is self.value
@@ -63,6 +71,20 @@ class GradFn:
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self.value):#x}>"
+
+
+def step_name(v: Value) -> str:
+    """PyTorch's name of the step whose result is `v`."""
+    if v.op == "leaf" and isinstance(v.data, Leaf):
+        return "AccumulateGrad"
+    call = v.args[0] if v.op == "item" else v
+    rule = call.attrs["graph"].memo.get("rule") if call.op == "call" else None
+    if rule is not None:
+        return rule.name
+    if v.op == "cast" and v.args[0].dtype is v.dtype:
+        return "CloneBackward0"
+    word = _NAMES.get(v.op) or "".join(part.title() for part in v.op.split("_"))
+    return f"{word}Backward0" if word != "CopySlices" else word
 
 
 def _grad_fn(self: Tensor) -> Optional[GradFn]:

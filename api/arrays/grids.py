@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ...tracer.types import DType, int64
-from ..device import check_device
 from ..math.composite import cast
+from ..placing import placed
 from ..tensor import Tensor
 from .fill import chosen, counted, filled
 from .joining import cat, stack
@@ -67,6 +67,7 @@ def _triangle(row: int, col: int, spans: list, dtype: DType) -> Tensor:
     return cast(stack([cat(rows or none), cat(columns or none)]), dtype)
 
 
+@placed
 def tril_indices(
     row: int,
     col: int,
@@ -81,11 +82,11 @@ def tril_indices(
     tensor([[0, 1, 1],
             [0, 0, 1]])
     """
-    check_device(device)
     spans = [(0, max(0, min(col, i + offset + 1))) for i in range(row)]
     return _triangle(row, col, spans, chosen(dtype, int64))
 
 
+@placed
 def triu_indices(
     row: int,
     col: int,
@@ -95,6 +96,5 @@ def triu_indices(
     device: Any = None,
 ) -> Tensor:
     """Where the upper triangle of a [row, col] matrix lies: int64[2, count]."""
-    check_device(device)
     spans = [(min(col, max(0, i + offset)), col) for i in range(row)]
     return _triangle(row, col, spans, chosen(dtype, int64))

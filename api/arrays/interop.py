@@ -7,8 +7,12 @@ from typing import Any, Optional
 
 import numpy as np
 
+from ...tracer.errors import TraceError
 from ...tracer.record import state
 from ...tracer.storage import Storage, memory_steps, view_array
+from ..device import place, where
+from ..gpu.sharing import from_device
+from ..place import copies
 from ..tensor import Tensor, fresh, method, require_grad, view
 from .attributes import clone
 from .creation import adopt, from_numpy, share
@@ -36,7 +40,15 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
             "Can't call numpy() on Tensor that requires grad. Use "
             "tensor.detach().numpy() instead."
         )
+    there = where(self)
+    if there is not None and not force:
+        raise TypeError(
+            f"can't convert {there.label} device type tensor to numpy. Use "
+            "Tensor.cpu() to copy the tensor to host memory first."
+        )
     array = numbers(self, "numpy()")
+    if there is not None:
+        return array
     if state.recorder is None:
         share(self._storage)
         return array
@@ -68,13 +80,42 @@ Tensor.__array_wrap__ = _wrap  # type: ignore[attr-defined]
 
 
 def _dlpack(self: Tensor, **options: Any) -> Any:
-    """Its memory for other libraries; BufferError for what DLPack cannot say."""
+    """Its memory for other libraries; BufferError for what DLPack cannot say.
+
+    On a GPU `stream` is the handle of the stream on which the consumer works.
+    """
     options = {k: v for k, v in options.items() if v is not None}
-    return numpy(self).__dlpack__(**options)
+    if where(self) is None:
+        return numpy(self).__dlpack__(**options)
+    return _device_memory(self).__dlpack__(**options)
+
+
+def _device_memory(t: Tensor) -> Any:
+    if t.requires_grad:
+        raise BufferError("Can't export tensors that require gradient, use detach()")
+    if t._array is None:
+        raise TraceError("a tensor that is being recorded has no memory yet")
+    return t._array
+
+
+def _dlpack_device(self: Tensor) -> tuple[int, int]:
+    there = where(self)
+    return (1, 0) if there is None else there.dlpack
+
+
+def _cuda_array_interface(self: Tensor) -> dict[str, Any]:
+    """Address, shape and type of a tensor on a GPU; AttributeError for any other."""
+    if where(self) is None:
+        raise AttributeError(
+            "Can't get __cuda_array_interface__ on non-CUDA tensor type: use "
+            "tensor.cuda() first"
+        )
+    return _device_memory(self).__cuda_array_interface__
 
 
 Tensor.__dlpack__ = _dlpack  # type: ignore[attr-defined]
-Tensor.__dlpack_device__ = lambda self: (1, 0)  # type: ignore[attr-defined]
+Tensor.__dlpack_device__ = _dlpack_device  # type: ignore[attr-defined]
+Tensor.__cuda_array_interface__ = property(_cuda_array_interface)  # type: ignore
 
 
 def from_dlpack(ext_tensor: Any) -> Tensor:
@@ -90,7 +131,10 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
         )
     if isinstance(ext_tensor, np.ndarray):
         return from_numpy(ext_tensor)
-    return adopt(np.from_dlpack(ext_tensor))
+    if isinstance(ext_tensor, Tensor) and where(ext_tensor) is not None:
+        return view(ext_tensor, "stop_gradient")
+    found = from_device(ext_tensor)
+    return adopt(np.from_dlpack(ext_tensor)) if found is None else found
 
 
 # -- copy and pickle
@@ -143,13 +187,19 @@ def _reduce(self: Tensor, protocol: Any) -> tuple:
     array = np.ascontiguousarray(numbers(self, "pickling"))
     array = array.reshape(tuple(self.shape))
     leaf = bool(self.requires_grad and self.is_leaf)  # type: ignore[attr-defined]
-    return _rebuilt, (type(self), array, leaf, vars(self))
+    there = where(self)
+    at = () if there is None else (there.label,)
+    return _rebuilt, (type(self), array, leaf, vars(self), *at)
 
 
 def _rebuilt(
-    cls: type, array: np.ndarray, requires_grad: bool, attributes: dict
+    cls: type,
+    array: np.ndarray,
+    requires_grad: bool,
+    attributes: dict,
+    device: str = "cpu",
 ) -> Any:
-    new = fresh(array, cls)
+    new = fresh(copies.moved(array, place(device)) if device != "cpu" else array, cls)
     vars(new).update(attributes)
     return require_grad(new) if requires_grad else new
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ...tracer.types import DType, promote_types
+from ..amp.ruled import ruled
 from ..math.axes import axis
 from ..math.composite import cast, into
 from ..tensor import Tensor, apply
@@ -17,6 +18,7 @@ __all__ += ["column_stack", "row_stack", "atleast_1d", "atleast_2d", "atleast_3d
 # -- cat and stack
 
 
+@ruled
 def cat(tensors: Any, dim: int = 0, *, out: Optional[Tensor] = None) -> Tensor:
     """The tensors one after the other along `dim`, in the type in which all meet.
 
@@ -88,6 +90,7 @@ def _check_sizes(shapes: list, at: int) -> None:
                 )
 
 
+@ruled
 def stack(tensors: Any, dim: int = 0, *, out: Optional[Tensor] = None) -> Tensor:
     """Tensors of one shape, side by side along a new dimension `dim`.
 

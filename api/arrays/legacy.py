@@ -18,8 +18,8 @@ from ...tracer.types import (
     uint8,
 )
 from ..defaults import defaults
-from ..device import check_device
 from ..math.axes import sizes
+from ..placing import placed
 from ..tensor import Tensor, view
 from .creation import tensor
 from .fill import filled
@@ -40,8 +40,8 @@ def _made(given: tuple, dtype: DType) -> Tensor:
     return filled(0, sizes(given) if given else (0,), dtype)
 
 
+@placed
 def _new(cls: type, *data: Any, device: Any = None) -> Tensor:
-    check_device(device)
     made = _made(data, defaults.dtype)
     if cls is not Tensor:
         made = _as_class(made, cls)
@@ -63,8 +63,8 @@ class _Legacy(type):
 
     legacy_dtype: DType
 
+    @placed
     def __call__(cls, *data: Any, device: Any = None) -> Tensor:
-        check_device(device)
         return _made(data, cls.legacy_dtype)
 
     def __instancecheck__(cls, t: Any) -> bool:

@@ -14,37 +14,54 @@ import numpy as np
 from ...tracer.record import state
 from ...tracer.sizes import Int, broadcast, numel
 from ...tracer.types import int64
+from ..device import where
 from ..dtypes import LEGACY
 from ..math.composite import cast
-from ..tensor import Tensor, apply, fresh, pointwise, view, write
+from ..placing import beside, landed, moved_to
+from ..tensor import Tensor, apply, fresh, is_away, pointwise, view, write
 from .attributes import clone
 from .fill import filled
 from .plain_picks import Pick, mismatch, plain_pick, plain_put
+from .scalars import in_host
 from .shapes import expand, reshape, reshaped
 
 __all__ = ["pick", "put"]
 
 
+@beside
 def pick(t: Tensor, picks: list) -> Tensor:
     """What the index tensors pick from `t`, as a new tensor."""
-    if state.recorder is None and not t.requires_grad:
+    if state.recorder is None and not t.requires_grad and not is_away(t):
         return fresh(np.ascontiguousarray(plain_pick(t._array, picks)))
-    plan = Plan(t, picks)
+    plan = Plan(t, _near(t, picks))
     found = apply("gather", plan.rows(t), plan.index, batch=0)
     order = plan.result_order()
     return found if order is None else clone(view(found, "permute", axes=order))
 
 
+@beside
 def put(t: Tensor, picks: list, value: Any, accumulate: bool = False) -> None:
     """Write `value` (broadcast) to what the index tensors pick, or add it there."""
     _check_type(t, value)
     tracked = t.requires_grad or isinstance(value, Tensor) and value.requires_grad
-    if state.recorder is None and not tracked:
+    picks = _near(t, picks)
+    if state.recorder is None and not tracked and not is_away(t):
         plain_put(t, picks, value, accumulate)
     elif len(picks) == 1 and picks[0].is_mask and not accumulate:
         _put_mask(t, picks[0], value)
     else:
         _put_rows(t, picks, value, accumulate)
+
+
+def _near(t: Tensor, picks: list) -> list:
+    """Indices from host memory may be used anywhere."""
+    if not is_away(t):
+        return picks
+    return [p._replace(by=_moved(p.by, where(t))) for p in picks]
+
+
+def _moved(index: Tensor, there: Any) -> Tensor:
+    return index if index._array is None else moved_to(index, there)
 
 
 def _check_type(t: Tensor, value: Any) -> None:
@@ -161,7 +178,7 @@ def _broadcast_all(numbers: list) -> tuple:
 
 def _in_range(index: Tensor, p: Pick, shape: tuple) -> Tensor:
     """Eager, IndexError for a number outside (recorded, the gather itself objects)."""
-    if state.recorder is None and not p.is_mask and index._array.size:
+    if state.recorder is None and not is_away(index) and not p.is_mask:
         n, array = shape[p.dim], index._array
         bad = array[(array < -n) | (array >= n)]
         if bad.size:
@@ -176,9 +193,9 @@ def _nonzero(mask: Tensor) -> Tensor:
     """The flat numbers of the true elements: how many is known from the data only."""
     rec = state.recorder
     if rec is None:
-        return fresh(np.flatnonzero(mask._array))
+        return landed(np.flatnonzero(in_host(mask._array)))
     rec.volatile = "the size of t[mask] depends on the numbers in the mask"
-    return fresh(np.flatnonzero(rec.demand(rec.value_of(mask))))
+    return landed(np.flatnonzero(in_host(rec.demand(rec.value_of(mask)))))
 
 
 def _put_rows(t: Tensor, picks: list, value: Any, accumulate: bool) -> None:
@@ -212,8 +229,8 @@ def _put_mask(t: Tensor, p: Pick, value: Any) -> None:
 
 
 def _put_nothing(value: Tensor, mask: Tensor) -> None:
-    if state.recorder is None and mask._array.any():
-        raise mismatch(value.shape, (int(mask._array.sum()),))
+    if state.recorder is None and in_host(mask._array).any():
+        raise mismatch(value.shape, (int(in_host(mask._array).sum()),))
 
 
 def _spread_value(value: Tensor, p: Pick, after: int) -> Tensor:
@@ -238,7 +255,7 @@ def _rank(mask: Tensor, count: Int, shape: tuple) -> Tensor:
     flat = cast(reshape(mask, (-1,)), int64)
     rank = apply("cumulative", flat, axis=-1, mode="add")
     total = apply("sum", flat, axes=(-1,))
-    if state.recorder is None and total._array != count:
-        raise mismatch(shape, (int(total._array),))
+    if state.recorder is None and total._array.item() != count:
+        raise mismatch(shape, (total._array.item(),))
     rank = pointwise("where", total == count, rank - 1, count)
     return reshape(rank, tuple(mask.shape))

@@ -14,9 +14,11 @@ from typing import Any, Callable, Iterator, Optional
 
 import numpy as np
 
+from ...tracer.record import state
 from ...tracer.types import bool_, int64
+from ...tracer.unseen import is_unseen
 from ..defaults import defaults
-from ..tensor import Tensor
+from ..tensor import Tensor, value_of
 from .grad_fn import grad_name
 from .scalars import item, numbers
 
@@ -180,6 +182,8 @@ def _row(
 
 def _text(self: Tensor) -> str:
     prefix = "tensor(" if _is_plain(self) else f"{type(self).__name__}("
+    if state.recorder is not None and is_unseen(value_of(self)):
+        return f"{prefix}one of many, size={tuple(self.shape)}, dtype={self.dtype})"
     array = numbers(self, "printing")
     body = _body(array, len(prefix))
     return _with_notes(prefix + body, _notes(self, array), len(prefix))
@@ -197,6 +201,8 @@ def _notes(t: Tensor, array: np.ndarray) -> list[str]:
             notes.append(f"size={array.shape}")
     else:
         usual = usual or dtype is int64 or dtype is bool_
+    if t.is_cuda:
+        notes.append(f"device='{t.device}'")
     if not usual:
         notes.append(f"dtype={dtype}")
     name = grad_name(t)

@@ -8,6 +8,7 @@ from ...tracer.sizes import Int
 from ...tracer.types import int64
 from ..math.axes import as_size, axes, axis, from_front, sizes, to_front
 from ..math.composite import cast
+from ..placing import beside
 from ..tensor import Tensor, apply, method, view
 from .attributes import clone
 from .fill import filled
@@ -165,6 +166,7 @@ def _interleave(t: Tensor, times: Int, at: int) -> Tensor:
     return reshape(clone(tall), (*before[:-1], before[-1] * times, *after))
 
 
+@beside
 def _spread(repeats: Tensor, total: Optional[Int]) -> Tensor:
     """Number i, `repeats[i]` times: the count of runs that ended before each place."""
     if repeats.ndim != 1:

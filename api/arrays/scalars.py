@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...tracer.elsewhere import Elsewhere
 from ...tracer.graph import here
 from ...tracer.record import state
 from ...tracer.where import user_line
@@ -23,10 +24,15 @@ def numbers(t: Tensor, what: str) -> np.ndarray:
     """The array of a tensor. A recording that shows it to Python is not kept."""
     rec = state.recorder
     if rec is None:
-        return t._array
+        return in_host(t._array)
     here.line = user_line()
     rec.volatile = f"{what} shows Python the numbers of a tensor"
-    return rec.demand(rec.value_of(t))
+    return in_host(rec.demand(rec.value_of(t)))
+
+
+def in_host(array: Any) -> np.ndarray:
+    """The array, or a copy of it in host memory."""
+    return array.numpy() if isinstance(array, Elsewhere) else array
 
 
 @method
@@ -47,6 +53,8 @@ def item(self: Tensor) -> Any:
         return _plain(self._array)
     here.line = user_line()
     value = rec.value_of(self).reshape(())
+    if rec.following is not None and value.dtype.is_floating_point:
+        return rec.following.of_value(value)
     outcome = _plain(rec.demand(value))
     rec.guard(value, outcome)
     return outcome

@@ -10,6 +10,7 @@ from typing import Any, Optional
 from ...tracer.types import int64
 from ..math.axes import axis
 from ..math.composite import Operand, cast, constant
+from ..placing import beside
 from ..tensor import Tensor, apply, method, pointwise, view
 from .gathering import check_fit, corner, from_end, integers, line, to_end
 from .shapes import broadcast_shapes, reshape
@@ -31,6 +32,7 @@ def _mode(name: str, reduce: Optional[str]) -> str:
 
 
 @method
+@beside
 def scatter(
     input: Tensor,
     dim: int,
@@ -92,6 +94,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 @method
+@beside
 def scatter_reduce(
     input: Tensor,
     dim: int,

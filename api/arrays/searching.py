@@ -16,7 +16,9 @@ from ...tracer.types import bool_, float64, int32, int64
 from ..math.axes import axis
 from ..math.composite import cast, constant
 from ..math.reductions import reduced
-from ..tensor import Tensor, apply, fresh, method, pointwise, view
+from ..placing import beside, landed
+from ..tensor import Tensor, apply, method, pointwise, view
+from .scalars import in_host
 from .shapes import broadcast_shapes, reshape
 
 __all__ = ["nonzero", "argwhere", "masked_select", "unique", "unique_consecutive"]
@@ -27,12 +29,13 @@ def numbers(x: Tensor, why: str) -> np.ndarray:
     """The numbers of a tensor, for a result whose size depends on them."""
     rec = state.recorder
     if rec is None:
-        return x._array
+        return in_host(x._array)
     rec.volatile = f"the size of the result of {why} depends on data"
-    return rec.demand(rec.value_of(x))
+    return in_host(rec.demand(rec.value_of(x)))
 
 
 @method
+@beside
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of what is other than 0: [count, dimensions], or one tensor for each.
 
@@ -43,8 +46,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """
     places = np.nonzero(np.atleast_1d(numbers(input, "nonzero")))
     if as_tuple:
-        return tuple(fresh(place) for place in places)
-    return fresh(np.stack(places, 1)[:, : input.ndim])
+        return tuple(landed(place) for place in places)
+    return landed(np.stack(places, 1)[:, : input.ndim])
 
 
 @method
@@ -74,13 +77,14 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 
 def _parts(found: Any, inverse: bool, counts: bool) -> Any:
-    parts = [fresh(np.asarray(part)) for part in found]
+    parts = [landed(np.asarray(part)) for part in found]
     keep = [True, inverse, counts]
     kept = tuple(part for part, wanted in zip(parts, keep) if wanted)
     return kept if len(kept) > 1 else kept[0]
 
 
 @method
+@beside
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -108,6 +112,7 @@ def unique(
 
 
 @method
+@beside
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False
 ) -> Any:
@@ -158,6 +163,7 @@ def searchsorted(
     return cast(found, int32) if out_int32 else found
 
 
+@beside
 def _search(line: Tensor, x: Tensor, right: bool, batch: int) -> Tensor:
     """Bisection: the answer is known to a power of two, which halves at each step."""
     n = int(line.shape[-1])
@@ -192,6 +198,7 @@ def bucketize(
 
 
 @method
+@beside
 def bincount(
     input: Tensor, weights: Optional[Tensor] = None, minlength: int = 0
 ) -> Tensor:
@@ -218,6 +225,7 @@ def bincount(
 
 
 @method
+@beside
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements fall into each of `bins` equal parts of [min, max].
 

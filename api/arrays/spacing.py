@@ -6,15 +6,16 @@ from typing import Any, Optional
 
 from ...tracer.sizes import Int
 from ...tracer.types import DType, float64
-from ..device import check_device
 from ..math.axes import as_size
 from ..math.composite import cast
+from ..placing import placed
 from ..tensor import Tensor
 from .fill import chosen, counted, finish
 
 __all__ = ["linspace", "logspace"]
 
 
+@placed
 def linspace(
     start: Any,
     end: Any,
@@ -30,7 +31,6 @@ def linspace(
     >>> linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    check_device(device)
     line = _spaced(start, end, as_size(steps, "steps"))
     return finish(cast(line, chosen(dtype)), requires_grad, out)
 
@@ -48,6 +48,7 @@ def _spaced(start: Any, end: Any, steps: Int) -> Tensor:
     return low * first_half + high * (1 - first_half)
 
 
+@placed
 def logspace(
     start: Any,
     end: Any,
@@ -60,6 +61,5 @@ def logspace(
     out: Optional[Tensor] = None,
 ) -> Tensor:
     """`base` to the powers `linspace(start, end, steps)`."""
-    check_device(device)
     line = float(base) ** _spaced(start, end, as_size(steps, "steps"))
     return finish(cast(line, chosen(dtype)), requires_grad, out)

@@ -29,7 +29,7 @@ hashlib = Later("hashlib")
 Path = Union[str, "os.PathLike[str]"]
 Contents = tuple[dict[str, np.ndarray], dict[str, str]]
 
-VERSION = 1
+VERSION = 2  # the newest; a file has the oldest that can say what it holds
 OWN = ("sha256", "data_sha256", "format", "version")
 # The header opens with its own digest, so that a reader knows where that stands.
 OPENING = b'{"__metadata__":{"sha256":"'
@@ -42,6 +42,7 @@ def write(
     path: Path,
     arrays: Mapping[str, np.ndarray],
     metadata: Mapping[str, str] | None = None,
+    version: int = 1,
 ) -> None:
     """Write `arrays` (any shapes, our dtypes) and `metadata` to one file at `path`.
 
@@ -54,7 +55,7 @@ def write(
         FormatError: names or sizes that a reader would refuse.
     """
     with replacing(path) as file:
-        pack(file, arrays, metadata)
+        pack(file, arrays, metadata, version)
 
 
 def read(path: Path, verify: Optional[bool] = True) -> Contents:
@@ -91,6 +92,7 @@ def pack(
     file: IO[bytes],
     arrays: Mapping[str, np.ndarray],
     metadata: Mapping[str, str] | None = None,
+    version: int = 1,
 ) -> None:
     """Write the container into an open binary file, which must be able to seek.
 
@@ -102,7 +104,8 @@ def pack(
     """
     entries, metadata = _plan(arrays), dict(metadata or {})
     _check_metadata(metadata)
-    raw = _header(entries, metadata, BLANK)
+    own = (BLANK, BLANK, "tracefuse", str(version))
+    raw = _header(entries, metadata, own)
     # What this program would refuse to read it must not write.
     check.layout(check.parse(raw)[0], entries[-1].end if entries else 0)
     start, digest = file.tell(), hashlib.sha256()
@@ -113,7 +116,7 @@ def pack(
         file.write(data)
     end = file.tell()
     # The header stands in front of what it has to sum up: fill it in last.
-    raw = _header(entries, metadata, digest.hexdigest())
+    raw = _header(entries, metadata, (BLANK, digest.hexdigest(), *own[2:]))
     file.seek(start)
     file.write(_prefix(raw) + _sealed(raw, _digest(raw)))
     file.seek(end)
@@ -193,9 +196,9 @@ def _bytes(array: np.ndarray) -> memoryview:
     return flat.view(np.uint8).data
 
 
-def _header(entries: Iterable[Entry], metadata: dict[str, str], data: str) -> bytes:
-    own = dict(zip(OWN, (BLANK, data, "tracefuse", str(VERSION))))
-    header: dict[str, Any] = {"__metadata__": {**own, **dict(sorted(metadata.items()))}}
+def _header(entries: Iterable[Entry], metadata: dict[str, str], own: tuple) -> bytes:
+    rows = {**dict(zip(OWN, own)), **dict(sorted(metadata.items()))}
+    header: dict[str, Any] = {"__metadata__": rows}
     for name, dtype, shape, begin, end in entries:
         row = {"dtype": CODES[dtype], "shape": shape, "data_offsets": (begin, end)}
         header[name] = row
@@ -230,11 +233,11 @@ def _check_seal(raw: bytes, metadata: dict[str, str]) -> None:
             "file of another program?"
         )
     version = metadata.get("version", "")
-    if version != str(VERSION):
+    if version not in map(str, range(1, VERSION + 1)):
         newer = version.isdecimal() and int(version[:9]) > VERSION
         advice = ": written by a newer tracefuse, upgrade to read it" if newer else ""
         raise FormatError(
-            f"format version {version[:20]!r}, expected {VERSION}{advice}"
+            f"format version {version[:20]!r}, expected at most {VERSION}{advice}"
         )
     if not raw.startswith(OPENING) or "data_sha256" not in metadata:
         raise FormatError("its digests are not in their place: altered by a program?")

@@ -14,11 +14,10 @@ import numpy as np
 
 from ...tracer.errors import FormatError, TraceError
 from ...tracer.record import state
-from ..device import check_device
 from . import container
 from .container_check import header_of, parse
 
-__all__ = ["contents", "store", "check_location"]
+__all__ = ["contents", "store"]
 
 _CONVERT = (
     "tracefuse reads no pickles, since they can run code. Where PyTorch is installed, "
@@ -74,16 +73,21 @@ def _plausible(buffer: Any) -> bool:
     return bytes(buffer[8:9]) == b"{"
 
 
-def store(f: Any, arrays: Mapping[str, np.ndarray], metadata: dict[str, str]) -> None:
+def store(
+    f: Any,
+    arrays: Mapping[str, np.ndarray],
+    metadata: dict[str, str],
+    version: int = 1,
+) -> None:
     """Write a container to a path, at once or not at all, or into a file object."""
     _check_outside("save")
     if not hasattr(f, "write"):
-        container.write(f, arrays, metadata)
+        container.write(f, arrays, metadata, version)
     elif getattr(f, "seekable", lambda: False)():
-        container.pack(f, arrays, metadata)
+        container.pack(f, arrays, metadata, version)
     else:
         whole = io.BytesIO()
-        container.pack(whole, arrays, metadata)
+        container.pack(whole, arrays, metadata, version)
         f.write(whole.getbuffer())
 
 
@@ -93,15 +97,3 @@ def _check_outside(what: str) -> None:
             f"{what}() inside a jitted function would happen only while it is "
             "recorded: call it outside"
         )
-
-
-def check_location(map_location: Any) -> None:
-    """DeviceError, or RuntimeError for no device at all, unless tensors can go there.
-
-    PyTorch also takes a dict or a function of the old place; here all is one place.
-    """
-    if isinstance(map_location, dict):
-        for wanted in map_location.values():
-            check_device(wanted)
-    elif not callable(map_location):
-        check_device(map_location)

@@ -12,10 +12,13 @@ from typing import Any, Optional
 import numpy as np
 
 from ...tracer.errors import FormatError
+from ..arrays.attributes import data_ptr
+from ..arrays.scalars import in_host
 from ..nn.parameter import UninitializedParameter
 from ..tensor import Tensor, fresh
 from . import container
-from .contents import check_location, contents, store
+from .contents import contents, store
+from .location import location
 from .plain import decode, dumps, encode, loads, show, spell
 from .stored import kind_of, revive, twin
 
@@ -61,7 +64,8 @@ def load(
     `weights_only` and `mmap` make no difference; PyTorch's programs pass them.
 
     Args:
-        map_location: the device for the tensors, as in PyTorch.
+        map_location: where the tensors are to lie, as in PyTorch; None: in host
+            memory, since a file does not say where they lay.
         verify: whether all data are compared with their digest (None: of files up to
             16 MB). The header always is.
 
@@ -70,8 +74,9 @@ def load(
         FormatError: it is truncated, altered, a program, or another kind of file.
         DeviceError: there is no such device.
     """
-    check_location(map_location)
+    put = location(map_location)
     arrays, metadata, ours = contents(f, verify)
+    arrays = {name: put(array) for name, array in arrays.items()}
     if not ours:
         return {name: fresh(array) for name, array in arrays.items()}
     if hasattr(f, "read"):
@@ -80,7 +85,7 @@ def load(
         return _rebuilt(arrays, metadata)
 
 
-def _rebuilt(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Any:
+def _rebuilt(arrays: dict[str, Any], metadata: dict[str, str]) -> Any:
     kind = metadata.get("kind")
     if kind == "program":
         raise FormatError("this is a program: tracefuse.jit.load reads it")
@@ -119,11 +124,11 @@ class _Writer:
         return {"tensor": name if kind == "tensor" else [name, kind]}
 
     def _place(self, x: Tensor, path: tuple) -> tuple[str, list]:
-        array = x._array
-        memory = (id(x._storage), array.ctypes.data, array.shape, array.strides)
+        array: Any = x._array
+        memory = (id(x._storage), data_ptr(x), array.shape, array.strides)
         if memory not in self._known:
             name = self._name(path)
-            self.arrays[name] = array
+            self.arrays[name] = in_host(array)
             self._known[memory] = (name, [])
         return self._known[memory]
 

@@ -7,18 +7,23 @@ backward will read, so that `backward()` outside starts from there.
 
 from __future__ import annotations
 
+import gc
 from typing import Any, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from ...autodiff.residuals import split
+from ...autodiff.inside import OpenLoop
+from ...autodiff.residuals import differentiate, split
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, make, placeholder, reachable
 from ...tracer.ops import OPS
+from ...tracer.record import state
+from ...tracer.sizes import guess
 from ...tracer.storage import Storage
 from ...tracer.types import float32
-from ..history import FREED, Kept, keep, tape
-from ..tensor import Tensor
+from ..config import config
+from ..history import FREED, Kept, keep, saving, still, tape
+from ..tensor import Tensor, fresh
 
 __all__ = ["Border", "spent"]
 
@@ -36,8 +41,14 @@ class Border(NamedTuple):
     owners: tuple
     late: tuple  # for each owner: whether the program itself writes what it is seen as
     kept: tuple
+    sources: tuple  # for each of `kept`: which input or owner it is, or None
     live: tuple
     used: tuple
+
+    @property
+    def computed(self) -> tuple:
+        """What is kept and nobody has: the program returns it."""
+        return tuple(v for v, at in zip(self.kept, self.sources) if at is None)
 
     def histories(
         self, inputs: Sequence[tuple], owners: Sequence[Tensor], kept: Sequence
@@ -45,7 +56,7 @@ class Border(NamedTuple):
         """The history of each output that has one, taken before anything is written.
 
         `inputs` are pairs (array, its storage or None), `kept` the arrays of what is
-        kept.
+        kept and `computed`. Inputs are kept as they are: a later write is noticed.
         """
         found = {i: spent for i in self.used}
         if not self.live:
@@ -55,13 +66,26 @@ class Border(NamedTuple):
         leaves = [_next(t) if late else tape(t) for t, late in zip(owners, self.late)]
         call = make("call", (*data, *leaves), graph=self.forward)
         first = len(self.forward.outputs) - len(self.kept)
-        items = [make("item", (call,), index=first + n) for n in range(len(kept))]
-        call.data = Kept((v, array, still, 0) for v, array in zip(items, kept))
+        arrays, call.data = iter(kept), Kept()
+        for n, at in enumerate(self.sources):
+            array, storage = _found(at, inputs, owners) if at else (next(arrays), None)
+            version = 0 if storage is None else storage.version
+            item = make("item", (call,), index=first + n)
+            if saving.pack is not None:
+                array, storage, version = saving.pack(fresh(array)), None, 0
+            call.data.append((item, array, storage or still, version))
         call.data += [keep(t) for t, late in zip(owners, self.late) if not late]
         call.data.left = set(self.live)
         for i in self.live:
             found[i] = make("item", (call,), index=i)
         return found
+
+
+def _found(at: tuple, inputs: Sequence, owners: Sequence) -> tuple:
+    kind, number = at
+    if kind == "input":
+        return inputs[number]
+    return owners[number]._array, owners[number]._storage
 
 
 def _next(t: Tensor) -> Value:
@@ -70,10 +94,6 @@ def _next(t: Tensor) -> Value:
     of.value = make("leaf", (placeholder("t", t._array.shape, t.dtype),))
     of.version, of.value.data = storage.version + 1, of
     return of.value
-
-
-# The storage of arrays that the history alone holds: nobody writes there.
-still = Storage()
 
 
 def _known(like: Value, array: np.ndarray, storage: Optional[Storage]) -> Value:
@@ -89,23 +109,109 @@ spent = make("leaf", (placeholder("used", (), float32),))
 spent.data = FREED
 
 
-def find_border(rec: Any, inputs: Sequence[Value], outputs: list) -> Optional[Border]:
-    """The border of a program, or None when no output is differentiable."""
+class _Ends(NamedTuple):
+    """Where gradients enter and leave: outputs that have a history, those whose
+    history is used up, and the leaves behind."""
+
+    live: tuple
+    used: tuple
+    leaves: list
+
+
+def _ends(rec: Any, outputs: list) -> _Ends:
     number = [i for i, v in enumerate(outputs) if v.live and not _is_new(rec, v)]
-    if not number:
-        return None
     used = tuple(i for i in number if _consumed(rec, outputs[i]))
     live = tuple(i for i in number if i not in used)
     behind = reachable([outputs[i] for i in live], stop=lambda v: not v.live)
     leaves = [v for v in behind if v.op == "leaf" and not v.args[0].live]
+    return _Ends(live, used, leaves)
+
+
+def ahead(rec: Any, outputs: list, listener: Any) -> tuple:
+    """The derivative, taken while the recording still listens.
+
+    For where Python takes part in it: what that reads becomes part of the program. It
+    cannot change the outside, since nobody knows whether a backward ever comes.
+    """
+    before, grad = (state.recorder, guess.watcher), state.grad
+    known, first = _changes(rec), len(rec.made)
+    try:
+        state.recorder, guess.watcher, state.grad = rec, rec.size_guess, True
+        with listener:
+            ends = _ends(rec, outputs)
+            joint = differentiate(outputs, ends.leaves, ends.live)
+    finally:
+        (state.recorder, guess.watcher), state.grad = before, grad
+    _check_let_go(rec, first)
+    if _changes(rec) != known:
+        raise TraceError(
+            f"a hook or backward used in {rec.name} writes to a tensor from outside: "
+            "it may when backward() is called inside the jitted function"
+        )
+    return joint
+
+
+def _check_let_go(rec: Any, first: int) -> None:
+    """No tensor that Python saw there may be held by it: it has no numbers yet."""
+    for _ in range(2):
+        held = [t for t in (ref() for ref in rec.made[first:]) if t is not None]
+        if not held:
+            return
+        gc.collect()
+    raise TraceError(
+        f"a hook or backward used in {rec.name} keeps a gradient, which a backward() "
+        "outside of the jitted function has yet to bring: call backward() inside"
+    )
+
+
+def _changes(rec: Any) -> tuple:
+    versions = (id(s) for s, shadow in rec.shadows.items() if shadow.version)
+    written = ((key, id(slot.get())) for key, (slot, _) in rec.written.items())
+    return sorted(versions), sorted(written)
+
+
+def find_border(
+    rec: Any, inputs: Sequence[Value], outputs: list, joint: Optional[tuple] = None
+) -> Optional[Border]:
+    """The border of a program, or None when no output is differentiable.
+
+    `joint` is its derivative, where it was taken `ahead`.
+    """
+    live, used, leaves = _ends(rec, outputs)
+    if not live and not used:
+        return None
     graph = Graph(rec.name, (*inputs, *leaves), outputs)
     owners = tuple(_owner(rec, leaf) for leaf in leaves)
     late = tuple(not _is_input(leaf) for leaf in leaves)
     if not live:
-        return Border(graph, owners, late, (), live, used)
-    parts = split(graph, leaves, live)
+        return Border(graph, owners, late, (), (), live, used)
+    try:
+        parts = split(graph, leaves, live, joint, config.memory_budget)
+    except OpenLoop:  # no reason not to run it: backward() will say so
+        return Border(graph, owners, late, (), (), live, used)
     parts.forward.memo["split"] = parts._replace(offset=len(inputs))
-    return Border(parts.forward, owners, late, parts.kept, live, used)
+    at_hand = _unwritten(rec)
+    written = _written(rec)
+    for n, (v, t) in enumerate(zip(leaves, owners)):
+        if not late[n] and t._storage not in written:
+            at_hand[v.id] = ("owner", n)
+    sources = tuple(at_hand.get(v.id) for v in parts.kept)
+    return Border(parts.forward, owners, late, parts.kept, sources, live, used)
+
+
+def _unwritten(rec: Any) -> dict[int, tuple]:
+    """Where each input is found, by the id of its value, that the program leaves as it
+    came: tensors it does not write."""
+    written = _written(rec)
+    return {
+        i.value.id: ("input", n)
+        for n, i in enumerate(rec.inputs)
+        if i.kind in ("tensor", "root") and i.owner._storage not in written
+    }
+
+
+def _written(rec: Any) -> set[Storage]:
+    return {s for s, shadow in rec.shadows.items() if shadow.version}
 
 
 def _is_new(rec: Any, v: Value) -> bool:
@@ -118,7 +224,7 @@ def _is_new(rec: Any, v: Value) -> bool:
 def _is_input(leaf: Value) -> bool:
     """Whether a leaf is seen as it came in: an input, or a view of one."""
     v = leaf.args[0]
-    while v.args and OPS[v.op].kind == "movement":
+    while v.args and (OPS[v.op].kind == "movement" or v.op == "stop_gradient"):
         v = v.args[0]
     return v.op == "input"
 

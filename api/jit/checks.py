@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from types import CellType
 from typing import Any
 
 from ...tracer.overlay import Slot
 from ...tracer.pins import Pins
+from ...tracer.sizes import sized
 from ...tracer.views import MISSING, Attribute
 from .path import Path, Source
-from .unpack import Writer, check_tensor, sized
+from .unpack import Writer, check_host, check_tensor
 
 __all__ = ["Checks"]
 
@@ -21,6 +23,8 @@ class Checks:
         self.w = Writer()
         self.grad, self.dtype = grad, dtype
         self.pins, self.paths = pins, paths
+        self.autocast: Any = None  # the mode that was on
+        self.device: Any = paths[-1].device if paths else None  # the same for all
         self.slots: dict = {}
         for path in paths:
             self.slots.update(path.slots)
@@ -34,9 +38,10 @@ class Checks:
         return self.w.bind("t", source.at)
 
     def check_state(self) -> None:
-        """Grad mode, the default type, and the pinned Python state."""
+        """Grad mode, autocast, the default type, and the pinned Python state."""
         w = self.w
         w.miss(f"state.grad is not {self.grad}")
+        w.miss(f"state.autocast is not {w.bind('autocast', self.autocast)}")
         w.miss(f"defaults.dtype is not {w.bind('dtype', self.dtype)}")
         for pins in self.pins:
             p = w.bind("pins", pins)
@@ -56,6 +61,32 @@ class Checks:
                 w.miss(f"v{n}_ is not None")
             else:
                 check_tensor(w, f"v{n}_", kind, f"y{n}_")
+        check_host(w)
+
+    def check_numbers(self) -> None:
+        """Followed numbers are read, their arithmetic runs, guards on them hold."""
+        texts = self._number_lines()
+        if texts:
+            w = self.w
+            w.line("try:")
+            for text in texts:
+                w.line(f"    {text}")
+            w.line("except (ArithmeticError, LookupError, AttributeError,")
+            w.line("        TypeError, ValueError): return MISS")
+
+    def _number_lines(self) -> list[str]:
+        texts: dict[str, None] = {}  # each once, in order
+        for path in self.paths:
+            for source in path.scalars.sources:
+                name, kind = source.name, type(source.then).__name__
+                texts[f"{name} = {_read(self.w, source.spot)}"] = None
+                texts[f"if type({name}) is not {kind}: return MISS"] = None
+            for name, text in path.scalars.lines.items():
+                texts[f"{name} = {text}"] = None
+            for text, outcome in path.scalars.guards.items():
+                test = _fails(self.w, text, outcome)
+                texts[f"if {test}: return MISS"] = None
+        return list(texts)
 
     def _owner(self, slot: Slot) -> str:
         """The expression for what has the slot: an argument, or the very object."""
@@ -101,6 +132,25 @@ class Checks:
                 self.w.miss(f"({sized(text)}) != {outcome!r}")
 
 
+def _read(w: Writer, spot: Any) -> str:
+    """The expression for what is in a place now."""
+    c = w.bind("c", spot.container)
+    if isinstance(spot.container, CellType):
+        return f"{c}.cell_contents"
+    if type(spot.key) is Attribute:
+        return f"{c}.{spot.key}"
+    return f"{c}[{w.literal(spot.key)}]"
+
+
+def _fails(w: Writer, text: str, outcome: Any) -> str:
+    """The test that an expression came out otherwise."""
+    if isinstance(outcome, bool):
+        return f"({text}) is not {outcome}"
+    if isinstance(outcome, int) or (outcome != 0 and math.isfinite(outcome)):
+        return f"({text}) != {outcome!r}"
+    return f"repr({text}) != {repr(outcome)!r}"
+
+
 def _place(w: Writer, container: Any, key: Any, value: Any) -> str:
     c, v = w.bind("c", container), w.bind("z", value)
     if isinstance(container, CellType):
@@ -109,5 +159,6 @@ def _place(w: Writer, container: Any, key: Any, value: Any) -> str:
         return f"{c}.cell_contents is not {v}"
     if type(key) is Attribute:
         return f"getattr({c}, {str(key)!r}, {w.bind('missing', MISSING)}) is not {v}"
-    missing = f", {w.bind('missing', MISSING)}" if value is MISSING else ""
+    absent = value is MISSING or value is None  # None is not nothing
+    missing = f", {w.bind('missing', MISSING)}" if absent else ""
     return f"{c}.get({w.literal(key)}{missing}) is not {v}"

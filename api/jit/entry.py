@@ -8,6 +8,7 @@ nothing generic left on the way, because this is what every cached call costs.
 from __future__ import annotations
 
 import linecache
+import math
 import weakref
 from typing import Any
 
@@ -15,18 +16,18 @@ import numpy as np
 
 from ...tracer.pins import Pins
 from ...tracer.record import state
-from ...tracer.sizes import Dim
 from ...tracer.storage import Storage, memory_steps, tracked, view_array
 from ...tracer.watch import epoch
 from ...tracer.where import generated
 from ..defaults import defaults
 from ..engine import executable
 from ..tensor import Tensor
-from .commit import exchange, hold, release
-from .path import Path
-from .results import Results, literal
+from .commit import exchange, exchange_away, hold, release, written
+from .path import NotKept, Path
+from .replaying import Replays
+from .results import literal
 from .tree import End, Fork, Tree
-from .unpack import Writer, sized, unpack
+from .unpack import Writer, unpack
 
 __all__ = ["Entry", "MISS", "FORK"]
 
@@ -42,14 +43,17 @@ class Entry:
 
     def __init__(self, name: str, leaves: list, spec: Any, grad: bool):
         self.name, self.leaves, self.spec, self.grad = name, leaves, spec, grad
-        self.dtype = defaults.dtype
+        self.dtype, self.autocast = defaults.dtype, state.autocast
         self.tree = Tree(name)
         self.pins: list[Pins] = []
+        self.sizes = False  # whether it serves arguments of other sizes too
         self.source = ""
         self.call: Any = lambda args, kwargs: MISS
 
     def add(self, path: Path, pins: Pins) -> None:
         """Keep a further path; the entry is written anew."""
+        if any(other.device is not path.device for other in self.tree.paths):
+            raise NotKept("its ways run on different devices")
         self.tree.add(path)
         self.pins.append(pins)
         for t in path.tensors:
@@ -67,11 +71,12 @@ class Entry:
     _compiled: tuple = ()
 
 
-class _Generator(Results):
+class _Generator(Replays):
     """Writes the entry function of one tree."""
 
     def __init__(self, entry: Entry):
         super().__init__(entry.grad, entry.dtype, entry.pins, entry.tree.paths)
+        self.autocast = entry.autocast
         self.entry, self.tree = entry, entry.tree
         self.names: dict[int, str] = {}  # id of a tree Value -> expression
         self.pieces = self.tree.pieces()
@@ -87,6 +92,7 @@ class _Generator(Results):
         self.check_slots()
         self.check_aliases()
         self.check_layouts_and_sizes()
+        self.check_numbers()
         self._name_inputs()
         self._branch(self.tree.root)
         self.entry._compiled = tuple(self.compiled)
@@ -100,8 +106,9 @@ class _Generator(Results):
         names = dict(self.w.names, MISS=MISS, FORK=FORK, state=state, epoch=epoch)
         names.update(Tensor=Tensor, Storage=Storage, new=object.__new__, np=np)
         names.update(tracked=tracked, exchange=exchange, view_array=view_array)
-        names.update(hold=hold, release=release, defaults=defaults)
-        names.update(memory_steps=memory_steps)
+        names.update(hold=hold, release=release, written=written, defaults=defaults)
+        names.update(memory_steps=memory_steps, math=math)
+        names.update(exchange_away=exchange_away)
         exec(compile(text, path, "exec"), names)
         return names["entry"], text
 
@@ -117,6 +124,9 @@ class _Generator(Results):
             return f"{self.at(owner)}._storage.array"
         if kind == "number":
             return f"np.array(float({self.w.bind('group', owner)}[{key!r}]))"
+        if kind == "scalar":
+            name, code = key
+            return f"np.array({name}, {code!r})"
         return f"{self.w.bind('generator', owner)}.words()"
 
     def _branch(self, here: Any) -> None:
@@ -137,7 +147,9 @@ class _Generator(Results):
         for outcome, branch in fork.branches.items():
             w.line(f"{sign} {_came_out(w, f'g{fork.value.id}_', outcome)}:")
             w.depth += 1
+            here, self.names = self.names, dict(self.names)
             self._branch(branch)
+            self.names = here  # what one way computes, the others have not
             w.depth -= 1
             sign = "elif"
         w.line("return FORK")
@@ -145,7 +157,7 @@ class _Generator(Results):
     def _run(self, graph: Any, donated: tuple, names: list[str]) -> None:
         if not names:  # it hands out views only
             return
-        made = executable(graph, donated)
+        made = executable(graph, donated, device=self.device)
         self.compiled.append(made)
         args = [self.names[v.id] for v in graph.inputs]
         args += [f"spare_[{i}]" for i in range(len(donated))]
@@ -157,47 +169,35 @@ class _Generator(Results):
         w.line("    return MISS")
 
     def _end(self, end: End) -> None:
-        path, w = end.path, self.w
+        path = end.path
         graph = self.pieces[id(end)][0]
         first = len(path.fresh)
         outputs = [f"o{i}_" for i in range(len(end.outputs))]
-        donated = tuple(range(first, first + len(path.writes)))
-        fixed = all(_static(graph.outputs[i].shape) for i in donated)
-        donated = donated if fixed else ()
-        if donated:
-            self._take_spares(graph, donated)
-        self._run(graph, donated, outputs)
+        if self.replays(path, graph):
+            late = self.run_replayed(path, graph, outputs)
+            self._finish(path, outputs, False, None, late)
+            return
+        parts = self.divided(path, graph)
+        late, names = parts.late if parts else (), outputs
+        writes = [k for k in range(first, first + len(path.writes)) if k not in late]
+        if parts is not None:
+            graph = parts.first
+            names = [name for k, name in enumerate(outputs) if k not in late]
+            self.check_writable(path, late)
+        donated = tuple(names.index(outputs[k]) for k in writes)
+        donated = self.take_spares(graph, donated)
+        more = len(parts.handed) if parts else 0
+        self._run(graph, donated, [*names, *(f"e{j}_" for j in range(more))])
+        self._finish(path, outputs, bool(donated), parts)
+
+    def _finish(
+        self, path: Path, outputs: list, donated: bool, parts: Any, late: tuple = ()
+    ) -> None:
         self._histories(path, outputs)
         tensors = self.results(path, outputs)
-        self._change(path, outputs, tensors, bool(donated))
+        self.change(path, outputs, tensors, donated, parts, late)
         leaves = [self.made(ref, tensors) for ref in path.result]
-        w.line(f"return {literal(w, path.result_spec, leaves)}")
-
-    def _change(self, path: Path, outputs: list, tensors: dict, donated: bool) -> None:
-        """Everything that changes the outside, in one piece."""
-        w = self.w
-        if len(path.writes) + len(path.assigns) + len(path.draws) == 0:
-            return
-        w.line("mask_ = hold()")
-        w.line("try:")
-        w.depth += 1
-        self._commit(path, outputs, donated)
-        for slot, ref in path.assigns:
-            owner, value = self._owner(slot), self.made(ref, tensors)
-            place = f"[{slot.key!r}]" if slot.item else f".{slot.key}"
-            w.line(f"{owner}{place} = {value}")
-        for generator, blocks in path.draws:
-            w.line(f"{w.bind('generator', generator)}.advance({sized(blocks)})")
-        w.depth -= 1
-        w.line("finally:")
-        w.line("    release(mask_)")
-
-    def _take_spares(self, graph: Any, donated: tuple) -> None:
-        kinds = [(graph.outputs[i].shape, graph.outputs[i].dtype.np) for i in donated]
-        pool = self.w.bind("pool", [])
-        new = self.w.bind("spares", lambda: [np.empty(*kind) for kind in kinds])
-        self.pool = pool
-        self.w.line(f"spare_ = {pool}.pop() if {pool} else {new}()")
+        self.w.line(f"return {literal(self.w, path.result_spec, leaves)}")
 
     def _histories(self, path: Path, outputs: list[str]) -> None:
         if path.border is None:
@@ -207,29 +207,12 @@ class _Generator(Results):
             storage = f"{self.at(owner)}._storage" if kind in _TENSORS else "None"
             pairs.append(f"({self._input(kind, owner, key)}, {storage}), ")
         owners = "".join(self.at(s) + ", " for s in path.owners)
-        kept = outputs[len(path.fresh) + len(path.writes) :]
+        kept = outputs[len(path.fresh) + len(path.writes) + path.items :]
         border = self.w.bind("border", path.border)
         self.w.line(
             f"h_ = {border}.histories(({''.join(pairs)}), ({owners}), "
             f"({''.join(k + ', ' for k in kept)}))"
         )
-
-    def _commit(self, path: Path, outputs: list[str], donated: bool) -> None:
-        w, first = self.w, len(path.fresh)
-        live = (*path.border.live, *path.border.used) if path.border else ()
-        for source, _ in path.writes:
-            if source.kind == "arg":  # our own name for it would count as a holder
-                w.line(f"x{source.at}_ = None")
-        names = []
-        for n, (source, root) in enumerate(path.writes):
-            t = self.at(source)
-            value = f", h_[{first + n}]" if first + n in live else ""
-            names.append(f"exchange({t}, {outputs[first + n]}, {root}{value})")
-        if donated:
-            w.line(f"{self.pool}.append([{', '.join(names)}])")
-        else:
-            for name in names:
-                w.line(name)
 
 
 _TENSORS = ("tensor", "root")
@@ -262,7 +245,3 @@ def _came_out(w: Writer, name: str, outcome: Any) -> str:
     if isinstance(outcome, str):
         return f"repr({name}) == {outcome!r}"
     return f"{name} == {w.literal(outcome)}"
-
-
-def _static(shape: tuple) -> bool:
-    return not any(isinstance(n, Dim) for n in shape)

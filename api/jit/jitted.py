@@ -8,30 +8,37 @@ import types
 import warnings
 from typing import Any, Callable, Optional
 
-from ...tracer.mutation import may_mutate
+from ...tracer.later import Later
+from ...tracer.mutation import asks_for_ints, asks_for_types, may_mutate
 from ...tracer.pins import Pins
-from ...tracer.pytree import containers, flatten
+from ...tracer.pytree import flatten
 from ...tracer.record import state
-from ...tracer.watch import epoch
+from ...tracer.watch import epoch, touch
+from ..backends import check_backend, using
 from ..config import config
-from ..tensor import Tensor
+from .again import why_again
+from .cache import Cache
+from .dimensions import Dimensions
 from .entry import FORK, MISS, Entry
+from .escapes import untrace_outside, untrace_rest
+from .keeping import check_pure, pins_of, whole
 from .lowered import Lowered, lower
-from .path import PLAIN, NotKept, Path, Ref
-from .recording import Recording, Rerun, record
+from .path import NotKept, Path
+from .recording import Again, Recording, Rerun, record
 from .report import Report
 from .symbols import symbolic_shapes
-from .unpack import kinds_of
+from .unpack import alike, kinds_of
+from .varying import Followed, Substitution, Varying
 
 __all__ = ["Jitted", "jit"]
 
-_RECENT = 4  # signatures tried before the table is asked
-_KEPT = 1024  # shapes kept; the oldest is forgotten, and recorded again if it returns
-_ALIKE = 32  # signatures kept that differ in other things than shapes
+# Imported when somebody asks for it.
+verified = Later("..verify.verified", __package__)
+
 _MANY = 8  # recordings of one way after which we say that it never settles
 
 
-class Jitted:
+class Jitted(Cache):
     """A function that is recorded, compiled, and from then on replayed.
 
     Made by `jit`. A call that finds what a recording relied on unchanged runs
@@ -40,18 +47,25 @@ class Jitted:
 
     _path = Path
 
+    _suspects: list[Pins]
+    _codes: set[types.CodeType]  # that ran so far
+    _varying: Varying
+    _dimensions: Dimensions
+
     _always = False  # whether it records even where jit is disabled
 
-    def __init__(self, function: Callable, dynamic_shapes: Optional[dict] = None):
+    def __init__(
+        self,
+        function: Callable,
+        dynamic_shapes: Optional[dict] = None,
+        backend: Optional[str] = None,
+    ):
         functools.update_wrapper(self, function, updated=())
         self.__wrapped__ = function
         self._name = getattr(function, "__name__", type(function).__name__)
-        self._dynamic = dynamic_shapes
-        self._recent: tuple[Entry, ...] = ()
-        self._entries: dict[Any, list[Entry]] = {}
-        self._suspects: list[Pins] = []
-        self._report = Report(self._name)
+        self._dynamic, self._backend = dynamic_shapes, backend
         self._lock = threading.RLock()
+        self.clear_cache()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.recorder is not None or (config.disable_jit and not self._always):
@@ -66,15 +80,10 @@ class Jitted:
 
     def _look_further(self, args: tuple, kwargs: dict) -> Any:
         """None of the signatures used last: look among all of these shapes."""
-        for entry in self._entries.get(_shapes_of(args), ()):
-            result = entry.call(args, kwargs)
-            if result is FORK:
-                return self._record(args, kwargs, entry)
-            if result is not MISS:
-                others = (e for e in self._recent if e is not entry)
-                self._recent = (entry, *others)[:_RECENT]
-                return result
-        return self._record(args, kwargs, None)
+        result, entry = self._known(args, kwargs)
+        if entry is None or result is FORK:
+            return self._record(args, kwargs, entry)
+        return result
 
     def __get__(self, owner: Any, kind: Optional[type] = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)
@@ -88,32 +97,47 @@ class Jitted:
     def __repr__(self) -> str:
         return f"<jit {self._name}: {len(self._all())} signatures>"
 
-    def _all(self) -> list[Entry]:
-        return [entry for some in self._entries.values() for entry in some]
-
     # -- recording
 
     def _shapes(self, args: tuple, kwargs: dict) -> dict:
         return symbolic_shapes(self.__wrapped__, args, kwargs, self._dynamic)
 
     def _record(self, args: tuple, kwargs: dict, entry: Optional[Entry]) -> Any:
-        with self._lock:
-            return self._record_locked(args, kwargs, entry)
+        if self._lock.acquire(blocking=False):
+            try:
+                with using(self._backend):
+                    return self._record_locked(args, kwargs, entry)
+            finally:
+                self._lock.release()
+        # Another thread was recording: perhaps just this.
+        with self._lock, using(self._backend):
+            result, entry = self._known(args, kwargs)
+            if entry is None or result is FORK:
+                return self._record_locked(args, kwargs, entry)
+            return result
 
     def _record_locked(self, args: tuple, kwargs: dict, entry: Optional[Entry]) -> Any:
         leaves, spec = flatten((args, kwargs))
-        shapes = self._shapes(args, kwargs)
-        kinds = kinds_of(leaves, shapes)
-        grad, before = state.grad, epoch.value
+        self._report.asked(why_again(self._recent, entry, leaves))
+        self._compare(args, leaves, spec)
+        before, grad = epoch.value, state.grad
         held = [pins for pins in self._suspects if pins.hold()]
         try:
-            recording = record(self._name, self.__wrapped__, args, kwargs, shapes)
+            exact = entry is not None and not entry.sizes
+            recording, kinds = self._run(args, kwargs, leaves, spec, exact)
         except Rerun:
+            self._report.ran_plain()
             return self.__wrapped__(*args, **kwargs)
+        rec = recording.rec
+        self._codes |= recording.listener.codes
+        if entry is not None and not alike(entry.leaves, kinds):
+            self._remove(entry)  # from now on, a number or a size is traced
+            entry = None
         entry = entry or Entry(self._name, kinds, spec, grad)
+        entry.sizes = bool(rec.shapes) and not self._dimensions.note(rec)
         try:
             self._keep(recording, leaves, entry, held, before)
-            self._insert(entry, _shapes_of(args))
+            self._insert(entry, args)
         except NotKept as why:
             self._report.not_kept(str(why))
             self._warn_if_never(str(why))
@@ -121,53 +145,112 @@ class Jitted:
             recording.forget()
         return recording.answer
 
+    def _run(
+        self, args: tuple, kwargs: dict, leaves: list, spec: Any, exact: bool
+    ) -> tuple[Recording, list]:
+        """A recording and its kinds of arguments: with what varies traced, if it can.
+
+        `exact` asks for sizes as they are.
+        """
+        shapes = self._shapes(args, kwargs)
+        if self._path is Path:
+            sizes = {} if self._dynamic else self._dimensions.symbolic(leaves, spec)
+            if sizes and not exact:
+                try:
+                    return self._run_with(args, kwargs, leaves, spec, sizes)
+                except Again as why:
+                    self._dimensions.off = str(why)
+            if not self._varying.off:
+                try:
+                    return self._run_with(args, kwargs, leaves, spec, shapes)
+                except Again as why:
+                    self._varying.off = str(why)
+        recording = record(self._name, self.__wrapped__, args, kwargs, shapes)
+        return recording, kinds_of(leaves, shapes)
+
+    def _run_with(
+        self, args: tuple, kwargs: dict, leaves: list, spec: Any, shapes: dict
+    ) -> tuple[Recording, list]:
+        """The same with traced numbers and sizes. Again where it must be without."""
+        kinds = kinds_of(leaves, shapes)
+        places, names = list(args), dict(kwargs)
+        sources = self._varying.sources(places, names, spec)
+        for source in sources:
+            if source.leaf is not None:
+                kinds[source.leaf] = Followed(type(source.then))
+        numbers = Substitution(sources, bool(self._varying.off))
+        try:
+            recording = record(
+                self._name, self.__wrapped__, places, names, shapes, numbers=numbers
+            )
+        except Exception:
+            self._untrace(numbers, leaves, args, kwargs)
+            raise
+        recording.left_traced = self._untrace(numbers, leaves, args, kwargs)
+        if untrace_rest(recording):
+            self._varying.off = "it keeps a number where nobody can watch it"
+            recording.rec.volatile = self._varying.off
+        self._varying.note(sources, recording.rec.following)
+        return recording, kinds
+
+    def _compare(self, args: tuple, leaves: list, spec: Any) -> None:
+        """Which Python numbers are others than in what is kept?"""
+        varying, alike = self._varying, self._alike(args)[:8]
+        if self._path is not Path:
+            return
+        varying.compare_leaves(alike, leaves, spec)
+        known = [*(pins for entry in alike for pins in entry.pins), *self._suspects]
+        for pins in known:
+            varying.compare_pins(pins)
+        if asks_for_types(self._codes):
+            varying.off = self._dimensions.off = "it asks for the type of something"
+        if asks_for_ints(self._codes):
+            self._dimensions.off = "it asks whether something is an int"
+        varying.release(self._suspects)
+
+    def _untrace(
+        self, numbers: Substitution, leaves: list, args: tuple, kwargs: dict
+    ) -> bool:
+        """Nobody outside is left with a traced number; whether anybody was."""
+        if not (numbers.used and may_mutate(numbers.codes, True)):
+            return False
+        given = leaves, args, kwargs
+        left, pins = untrace_outside(numbers, self.__wrapped__, *given)
+        for spot in left:
+            self._varying.mark(spot, pins)
+        if left:
+            touch()
+        return bool(left)
+
     def _keep(
         self, recording: Recording, leaves: list, entry: Entry, held: list, before: int
     ) -> None:
-        _check_pure(recording, before)
+        check_pure(recording)
         if state.grad is not entry.grad:
             raise NotKept("it leaves the grad mode another than it was")
-        pins = self._pins(recording, leaves)
+        pins = pins_of(recording, self.__wrapped__, leaves)
         if pins.arrays:
             raise NotKept(f"it can read {pins.arrays[0]}, which nobody can watch")
+        why = "it may change Python state: one more call has to show it does not"
+        if recording.ended != before:
+            why = "it changed a module, an optimizer or a setting on the way"
+            self._unsettled(pins, held, why)
         if may_mutate(recording.listener.codes, pins.containers):
-            self._check_settled(pins, held)
+            if recording.left_traced or not any(p.hold() for p in held):
+                self._unsettled(pins, held, why)
+        recording.met = pins.met
         if self._path is Path:  # a Program returns containers of its own
-            recording.whole = _whole(recording, pins)
+            recording.whole = whole(recording, pins)
         path = self._path(recording, leaves)
         entry.add(path, pins)
         self._report.kept(path)
 
-    def _insert(self, entry: Entry, shapes: Any) -> None:
-        same = self._entries.setdefault(shapes, [])
-        if entry not in same:
-            same.insert(0, entry)
-            del same[_ALIKE:]
-            self._recent = (entry, *self._recent)[:_RECENT]
-        while len(self._entries) > _KEPT:
-            oldest = next(iter(self._entries))
-            gone = self._entries.pop(oldest)
-            self._recent = tuple(e for e in self._recent if e not in gone)
-
-    def _pins(self, recording: Recording, leaves: list) -> Pins:
-        objects = [x for x in leaves if not isinstance(x, (Tensor, *PLAIN))]
-        rec = recording.rec
-        moving = {(id(s.owner), s.key) for s, _ in rec.written.values() if s.item}
-        moving |= {(id(i.owner), i.key) for i in rec.inputs if i.kind == "number"}
-        codes = recording.listener.codes
-        pins = Pins.of([self.__wrapped__, *objects], codes, moving)
-        if any(isinstance(x, Tensor) and pins.names & vars(x).keys() for x in leaves):
-            pins.arrays.append("an attribute of a tensor it was given")
-        return pins
-
-    def _check_settled(self, pins: Pins, held: list) -> None:
-        """Code that could change Python state is kept once a call changed none."""
-        if any(p.hold() for p in held):
-            return
+    def _unsettled(self, pins: Pins, held: list, why: str) -> None:
+        """A call changed Python state, or may have: see what the next one does."""
+        for p in held:  # a counter, perhaps
+            self._varying.compare_pins(p)
         self._suspects = [*self._suspects[-7:], pins]
-        raise NotKept(
-            "it may change Python state: one more call has to show it does not"
-        )
+        raise NotKept(why)
 
     def _warn_if_never(self, why: str) -> None:
         if self._report.failures == _MANY and not self._recent:
@@ -182,13 +265,14 @@ class Jitted:
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for these arguments, not run: `.graph` and `.source`."""
         shapes = self._shapes(args, kwargs)
-        return lower(self._name, self.__wrapped__, args, kwargs, shapes)
+        with using(self._backend):
+            return lower(self._name, self.__wrapped__, args, kwargs, shapes)
 
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """In words: what was compiled, on what it relies, why it recorded again."""
         if args or kwargs:
             self(*args, **kwargs)
-        return self._report.text(self._all())
+        return self._report.text(self._all(), self._dimensions.reasons())
 
     def cache_info(self) -> dict:
         """How many signatures and paths are kept, and how often it recorded."""
@@ -203,50 +287,19 @@ class Jitted:
     def clear_cache(self) -> None:
         """Forget every recording."""
         with self._lock:
-            self._entries, self._recent, self._suspects = {}, (), []
+            self._forget()
+            self._suspects, self._codes = [], set()
+            self._varying = Varying()
+            self._dimensions = Dimensions()
             self._report = Report(self._name)
-
-
-def _shapes_of(args: tuple) -> tuple:
-    return tuple(a._array.shape if isinstance(a, Tensor) else None for a in args)
-
-
-def _check_pure(recording: Recording, before: int) -> None:
-    rec, listener = recording.rec, recording.listener
-    if rec.volatile:
-        raise NotKept(rec.volatile)
-    if listener.opaque:
-        raise NotKept(listener.opaque)
-    if epoch.value != before:
-        raise NotKept("it changed a module, an optimizer or a setting on the way")
-    if recording.given.changed():
-        raise NotKept("it changes a container it was given")
-
-
-def _whole(recording: Recording, pins: Pins) -> dict[int, Ref]:
-    """The containers in the result that were there before, by id: they are returned
-    themselves. A captured one is the very object, which the pins hold."""
-    given = {id(c): (c, at) for c, at in recording.given.places()}
-    watched = (d for d, _ in pins.watched)
-    lists = (d if isinstance(d, dict) else getattr(d, "items", d) for d in watched)
-    captured = {*pins._seen, *map(id, lists)}
-    found: dict[int, Ref] = {}
-    for c in containers(recording.result):
-        if id(c) in given:
-            at = given[id(c)][1]
-            if len(at) > 1:
-                raise NotKept("it returns a container that it was given twice")
-            found[id(c)] = Ref("given", at[0])
-        elif id(c) in captured:
-            found[id(c)] = Ref("plain", c)
-    return found
 
 
 def jit(
     function: Optional[Callable] = None,
     *,
     dynamic_shapes: Optional[dict] = None,
-    backend: str = "numpy",
+    backend: Optional[str] = None,
+    verify: Any = False,
 ) -> Any:
     """Compile a function (a method, a module, any callable) by recording it.
 
@@ -256,8 +309,13 @@ def jit(
     part of the program.
 
     `dynamic_shapes` marks sizes that vary: {"x": {0: Dim("batch")}}, by the name of
-    the argument and the axis. `backend` says what code is generated for: "numpy".
-    ValueError for another one.
+    the argument and the axis. `backend` says what code is generated: "numpy", or
+    "triton-interpreter" for GPU kernels that run, exactly, on the CPU; without it
+    `config.backend` does. ValueError for another one.
+
+    `verify=True` runs the plain function beside the compiled one at every call, on the
+    same state and random numbers, and raises VerifyError where they differ, naming the
+    operation and the line; "float64" compares both with a float64 reference as well.
 
     >>> import tracefuse
     >>> @tracefuse.jit
@@ -266,10 +324,13 @@ def jit(
     >>> f(tracefuse.ones(3))
     tensor(3.)
     """
-    if backend != "numpy":
-        raise ValueError(f"backend {backend!r} is not there; there is 'numpy'")
+    if backend is not None:
+        check_backend(backend)
     if function is None:
-        return functools.partial(jit, dynamic_shapes=dynamic_shapes)
+        options = dict(dynamic_shapes=dynamic_shapes, backend=backend, verify=verify)
+        return functools.partial(jit, **options)
     if not callable(function):
         raise TypeError(f"jit takes a function, not a {type(function).__name__}")
-    return Jitted(function, dynamic_shapes)
+    if verify:
+        return verified.verified(function, dynamic_shapes, backend, verify)
+    return Jitted(function, dynamic_shapes, backend)

@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 from ...kernels.numpy.compile import Executable
 from ...tracer.graph import Graph, here
+from ...tracer.later import Later
 from ...tracer.record import Recorder, state
 from ...tracer.simplify import simplify
 from ...tracer.sizes import guess
@@ -14,6 +15,8 @@ from ..engine import executable, run
 
 __all__ = ["Lowered", "lower"]
 
+picture = Later("..picture.show", __package__)
+
 
 class Lowered:
     """What `jit(f).lower(*args)` gives.
@@ -21,9 +24,9 @@ class Lowered:
     `graph` is the SSA (`str(graph)` for its text), `source` the generated code.
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, device: Any = None):
         self.graph = graph
-        self.executable: Executable = executable(graph)
+        self.executable: Executable = executable(graph, device=device)
 
     @property
     def source(self) -> str:
@@ -39,6 +42,13 @@ class Lowered:
         """The SSA as text."""
         return print_graph(self.graph)
 
+    def show(self, path: Any) -> None:
+        """Draw it: a page with your source beside it (.html), or a picture (.svg).
+
+        ValueError for another ending.
+        """
+        picture.show(self.graph, path)
+
 
 def lower(name: str, fn: Callable, args: tuple, kwargs: dict, shapes: dict) -> Lowered:
     """Record `fn` and throw away everything but the program."""
@@ -48,7 +58,7 @@ def lower(name: str, fn: Callable, args: tuple, kwargs: dict, shapes: dict) -> L
     try:
         state.recorder, guess.watcher = rec, rec.size_guess
         result = fn(*args, **kwargs)
-        return Lowered(_program(rec, result))
+        return Lowered(_program(rec, result), rec.device)
     finally:
         state.recorder, guess.watcher, here.line = before, watcher, None
         rec.undo()

@@ -9,12 +9,15 @@ object, which the watched state guarantees to be the one that Python would find.
 from __future__ import annotations
 
 import enum
+import re
 from typing import Any, NamedTuple, Optional
 
+from ...tracer.elsewhere import Elsewhere
 from ...tracer.graph import Graph
+from ...tracer.numbers import is_traced
 from ...tracer.overlay import Slot
 from ...tracer.pytree import flatten
-from ...tracer.simplify import simplify
+from ...tracer.simplify import simplified, simplify
 from ...tracer.sizes import Dim
 from ...tracer.storage import Storage, memory_steps
 from ...tracer.types import DType
@@ -49,13 +52,37 @@ class Source(NamedTuple):
 class Ref(NamedTuple):
     """A leaf of the result: what to make it of.
 
-    ("new", storage number, steps), ("same", Source), ("view", Source, steps) or
-    ("plain", the object), ("given", number of the argument container).
+    ("new", storage number, steps), ("same", Source), ("view", Source, steps),
+    ("plain", the object), ("given", number of the argument container), ("item", number
+    of the output) or ("scalar", name of a Python number).
     """
 
     kind: str
     of: Any
     steps: tuple = ()
+
+
+class Scalars(NamedTuple):
+    """The Python numbers that a path follows: where from, arithmetic, guards."""
+
+    sources: list
+    lines: dict[str, str]
+    guards: dict[str, Any]
+
+    @classmethod
+    def of(cls, recording: Recording, refs: list[Ref]) -> "Scalars":
+        """Those of a recording that hands out `refs`."""
+        following, numbers = recording.rec.following, recording.substitution
+        if following is None or numbers is None:
+            return cls([], {}, {})
+        handed = (ref.of for ref in refs if ref.kind == "scalar")
+        keys = (i.key[0] for i in recording.rec.inputs if i.kind == "scalar")
+        lines, guards = following.lines, following.guards
+        used = " ".join((*lines.values(), *guards, *handed, *keys))
+        names = set(re.findall(r"n_p\d+_", used))
+        names |= {s.name for s in numbers.sources if s.key in recording.met}
+        sources = [s for s in numbers.sources if s.leaf is None and s.name in names]
+        return cls(sources, lines, guards)
 
 
 class Path:
@@ -82,27 +109,39 @@ class Path:
         self.writes = [
             (self.source(shadow.owner), shadow.root) for _, shadow in recording.writes
         ]
+        self.targets = [_target(rec, *write) for write in recording.writes]
+        self.beside = _beside(rec, recording.writes, self.targets)
         result, self.result_spec = flatten(recording.result, recording.whole)
         self.result = [self._ref(leaf) for leaf in result]
         self.assigns = [
             (self._slot(slot), self._ref(slot.get()))
             for slot, _ in rec.written.values()
         ]
+        self.touches = False  # whether that is to be told (watch.py)
+        self.assigns += self._changed_numbers()
         self.draws = [(g, blocks) for g, (_, blocks) in rec.generators.items()]
         self.border = recording.border
         self.owners = (
             [self.source(t) for t in self.border.owners] if self.border else []
         )
-        self.sizes = rec.sizes
+        self.device = rec.device
+        targets = (shadow.owner._array for _, shadow in recording.writes)
+        self.writes_away = all(isinstance(a, Elsewhere) for a in targets)
+        self.sizes, self.size_lines = rec.sizes, rec.size_lines
+        handed = [*self.result, *(ref for _, ref in self.assigns)]
+        self.scalars = Scalars.of(recording, handed)
+        self.items = len(recording.numbers)
         self.layouts = [(self.source(t), _layout(t)) for t in rec.layouts.values()]
         self.tensors = [t for s in rec.shadows.values() for t in (s.owner,)]
         self.groups = self._groups(leaves)
         self._check_escapes()
-        del self._rec, self._recording
+        del self._rec, self._recording, self._storages
 
     def _program(self) -> Graph:
         """Outputs, then what the border keeps, then the guards: the bare arithmetic."""
         whole = self._recording.program
+        if not self._rec.guards:
+            return simplified(whole)
         values = (*whole.outputs, *(v for v, _ in self._rec.guards))
         return simplify(Graph(self.name, whole.inputs, values))
 
@@ -126,7 +165,23 @@ class Path:
         self._storages[storage] = len(self._storages)
         return tuple((t._array.shape, t._steps) for t in tensors)
 
+    def _changed_numbers(self) -> list[tuple[Slot, Ref]]:
+        """Places of followed numbers in which the function leaves another."""
+        found = []
+        numbers = self._recording.substitution
+        for source, left in numbers.changes if numbers else ():
+            if source.leaf is not None:
+                raise NotKept("it changes a number that it was given")
+            self.touches |= source.told
+            if not (is_traced(left) or type(left) in (int, float)):
+                raise NotKept("it puts something else where a number was")
+            slot = source.spot.slot
+            found.append((slot, self._ref(left)))
+        return found
+
     def _ref(self, x: Any) -> Ref:
+        if is_traced(x):
+            return self._number_ref(x)
         whole = self._recording.whole.get(id(x))
         if whole is not None:
             return whole
@@ -137,6 +192,13 @@ class Path:
         raise NotKept(
             f"it returns a {type(x).__name__}, which only the function itself can make"
         )
+
+    def _number_ref(self, x: Any) -> Ref:
+        if x._value is None:
+            return Ref("scalar", x._text)
+        first = len(self.fresh) + len(self.writes)
+        at = [id(number) for number in self._recording.numbers].index(id(x))
+        return Ref("item", first + at)
 
     def _tensor_ref(self, t: Tensor) -> Ref:
         if t._steps[-1:] and t._steps[-1][0] == "leaf" and t._storage in self._storages:
@@ -187,6 +249,29 @@ def _refilled(rec: Any) -> dict:
         for key, (slot, before) in rec.written.items()
         if isinstance(before, Tensor) and before._storage in rec.shadows
     }
+
+
+def _target(rec: Any, storage: Storage, shadow: Any) -> Optional[int]:
+    """Which input of the program is the very array that a write goes to, if one is."""
+    for n, i in enumerate(rec.inputs):
+        if i.kind == "root" and shadow.root and i.owner._storage is storage:
+            return n
+        whole = not (shadow.root and memory_steps(shadow.owner._steps))
+        if i.kind == "tensor" and i.owner is shadow.owner and whole:
+            return n
+    return None
+
+
+def _beside(rec: Any, writes: list, targets: list) -> list[int]:
+    """The inputs that see what is written in another way than the write does."""
+    written = {id(storage) for storage, _ in writes}
+    return [
+        n
+        for n, i in enumerate(rec.inputs)
+        if i.kind in ("tensor", "root")
+        and id(i.owner._storage) in written
+        and n not in targets
+    ]
 
 
 def _key(slot: Slot) -> tuple:

@@ -8,28 +8,63 @@ first all numbers, then, with nothing left that can fail, the writes.
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Optional
+import functools
+from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 
 from ...tracer.codes import Listener
+from ...tracer.elsewhere import Elsewhere
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, here
+from ...tracer.mutation import asks_for_ints, asks_for_types, may_mutate
+from ...tracer.numbers import is_traced
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import Recorder, state
 from ...tracer.sizes import Dim, guess, hint
 from ...tracer.storage import Storage, resized, view_array
-from ..engine import run
+from ...tracer.watch import epoch
+from ...tracer.where import user_line
+from ..engine import run, run_once
 from ..tensor import Tensor
-from .border import Border, find_border
+from .border import Border, ahead, find_border
 from .commit import hold, release
 from .given import Given
+from .varying import Substitution
 
-__all__ = ["Recording", "Rerun", "record"]
+__all__ = ["Again", "Recording", "Rerun", "record", "untraced"]
 
 
 class Rerun(Exception):
     """Computing failed in a way that plain Python reports better: let it run."""
+
+
+class Again(Exception):
+    """A run with traced numbers or sizes went where they must not: without them."""
+
+
+def _check_repeatable(
+    rec: Recorder,
+    listener: Listener,
+    numbers: Optional[Substitution],
+    error: Optional[Exception],
+) -> None:
+    """Again, where the user's Python can run once more without anybody noticing."""
+    traced = numbers is not None and numbers.used
+    hidden = not (listener.opaque or may_mutate(listener.codes, True))
+    if traced and hidden:
+        rec.undo()
+        raise Again(str(error or "it asks for the type of something")) from error
+
+
+def _shows(rec: Recorder, listener: Listener) -> bool:
+    """Whether it may have seen that a number or a size is none."""
+    if asks_for_types(listener.codes):
+        return True
+    if not rec.shapes:
+        return False
+    roots = any(i.kind == "root" for i in rec.inputs)
+    return roots or asks_for_ints(listener.codes)
 
 
 class Recording:
@@ -43,25 +78,40 @@ class Recording:
 
     given: Given
     whole: dict[int, Any]
+    met: Any = ()  # the places of followed numbers that it can have read
+    ended: int  # the epoch when the function returned
+    left_traced = False  # whether a traced number was found outside afterwards
 
-    def __init__(self, rec: Recorder, result: Any, listener: Listener, grad: bool):
+    def __init__(
+        self,
+        rec: Recorder,
+        result: Any,
+        listener: Listener,
+        grad: bool,
+        numbers: Optional[Substitution] = None,
+    ):
         self.rec, self.result, self.listener = rec, result, listener
         self.whole = {}
         self.fresh: list[tuple[Storage, list[Tensor]]] = _survivors(rec)
         self.views = _outside_views(rec)
         self.writes = [(s, sh) for s, sh in rec.shadows.items() if sh.version]
         values = [_root_value(rec, *pair) for pair in self.fresh]
+        self.substitution = numbers
+        self.numbers = rec.following.held() if rec.following is not None else []
         self.outputs: list[Value] = [*values, *(sh.value for _, sh in self.writes)]
+        self.outputs += [number._value for number in self.numbers]
+        wanted = grad or state.grad
+        joint = ahead(rec, self.outputs, listener) if wanted and rec.pulls else None
         rec.sizes_for([], [])
         self.inputs = [i.value for i in rec.inputs]
         self.border: Optional[Border] = None
-        if grad or state.grad:
-            self.border = find_border(rec, self.inputs, self.outputs)
+        if wanted:
+            self.border = find_border(rec, self.inputs, self.outputs, joint)
 
-    @property
+    @functools.cached_property
     def program(self) -> Graph:
         """Everything that is to be computed, as one graph."""
-        kept = self.border.kept if self.border else ()
+        kept = self.border.computed if self.border else ()
         return Graph(self.rec.name, self.inputs, (*self.outputs, *kept))
 
     def settle(self) -> None:
@@ -79,6 +129,9 @@ class Recording:
             _give(storage, tensors, array)
         for (storage, shadow), array in zip(self.writes, arrays[len(self.fresh) :]):
             _write_back(storage, shadow, array)
+        first = len(self.fresh) + len(self.writes)
+        for number, array in zip(self.numbers, arrays[first:]):
+            number._now = array.item()
         for t in self.views:
             t._array, t._seen = view_array(t._storage.array, t._steps), -1
         for generator, (_, blocks) in self.rec.generators.items():
@@ -92,8 +145,9 @@ class Recording:
         program = self.program
         if self.rec.flushed:
             self.rec.flush([v for v in program.outputs if v.data is None])
-            return [np.array(v.data, order="C") for v in program.outputs]
-        return list(run(program, [v.data for v in self.inputs]))
+            return [_own(v.data) for v in program.outputs]
+        arrays = [v.data for v in self.inputs]
+        return list(run_once(program, arrays, self.rec.device))
 
     def _histories(self, arrays: list[np.ndarray]) -> dict[int, Value]:
         """Taken before anything is committed: a history is of the numbers it saw."""
@@ -105,12 +159,16 @@ class Recording:
 
     @property
     def answer(self) -> Any:
-        """The result for the caller: sizes as the numbers they are."""
+        """The result for the caller: sizes and numbers as what they are."""
         given = {id(c) for c in self.given.containers}
         leaves, spec = flatten(self.result, given)
-        if not any(isinstance(x, Dim) for x in leaves):
+        if not any(isinstance(x, Dim) or is_traced(x) for x in leaves):
             return self.result
-        return rebuild(spec, (hint(x) if isinstance(x, Dim) else x for x in leaves))
+        return rebuild(spec, map(untraced, leaves))
+
+    def release(self, handed: set[int]) -> None:
+        """Hold no numbers but these (by id)."""
+        self.numbers = [x if id(x) in handed else None for x in self.numbers]
 
     def forget(self) -> None:
         """Drop the numbers: what is kept of a recording is its SSA.
@@ -122,6 +180,29 @@ class Recording:
         if self.rec.shapes:
             for t in (*self.views, *(t for _, ts in self.fresh for t in ts)):
                 t._steps = resized(t._steps, {})
+
+
+def untraced(x: Any) -> Any:
+    """A size or a number as what it is; anything else as it stands."""
+    if isinstance(x, Dim):
+        return hint(x)
+    return x.now if is_traced(x) else x
+
+
+def _heard(rec: Recorder) -> Callable[[str, object], None]:
+    """Notes guesses about sizes, and the line of the user that first made each."""
+
+    def watcher(text: str, outcome: object) -> None:
+        if text not in rec.size_lines:
+            rec.size_lines[text] = user_line()
+            rec.size_guess(text, outcome)
+
+    return watcher
+
+
+def _own(array: Any) -> Any:
+    """The same numbers in an array that nobody else holds."""
+    return array.copy() if isinstance(array, Elsewhere) else np.array(array, order="C")
 
 
 def _storage(i: Any) -> Optional[Storage]:
@@ -170,10 +251,11 @@ def _write_back(storage: Storage, shadow: Any, array: np.ndarray) -> None:
 def record(
     name: str,
     fn: Callable,
-    args: tuple,
+    args: Sequence,
     kwargs: dict,
     shapes: Optional[dict] = None,
     listen: bool = True,
+    numbers: Optional[Substitution] = None,
 ) -> Recording:
     """Run `fn` while recording, settle what it did, and return the recording.
 
@@ -184,16 +266,23 @@ def record(
     rec = Recorder(name, listener.deaf_to(run) if listen else run)
     rec.shapes.update(shapes or {})
     before, watcher = state.recorder, guess.watcher
-    grad, given = state.grad, Given(args, kwargs)
+    grad, given = state.grad, Given(tuple(args), kwargs)
     try:
-        state.recorder, guess.watcher = rec, rec.size_guess
+        state.recorder, guess.watcher = rec, _heard(rec)
+        if numbers is not None:
+            numbers.begin(rec, listener)
+        if rec.following is not None:
+            guess.number = rec.following.of_size
         with listener if listen else contextlib.nullcontext():
             result = fn(*args, **kwargs)
+        ended = epoch.value
     except (TraceError, MemoryError):
         rec.undo()
         raise
-    except Exception:
+    except Exception as error:
         state.recorder, guess.watcher = before, watcher
+        guess.number = here.settle = None
+        _check_repeatable(rec, listener, numbers, error)
         with contextlib.suppress(TraceError):  # the user's own error matters more
             Recording(rec, None, listener, grad).settle()
         raise
@@ -202,8 +291,13 @@ def record(
         raise
     finally:
         state.recorder, guess.watcher, here.line = before, watcher, None
-    recording = Recording(rec, result, listener, grad)
-    recording.given = given
+        guess.number = here.settle = None
+        if numbers is not None:
+            numbers.end()
+    if numbers is not None and _shows(rec, listener):
+        _check_repeatable(rec, listener, numbers, None)
+    recording = Recording(rec, result, listener, grad, numbers)
+    recording.given, recording.ended = given, ended
     try:
         recording.settle()
     except IndexError as error:

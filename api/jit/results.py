@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ...tracer.pytree import rebuild
-from ...tracer.sizes import Dim
+from ...tracer.sizes import Dim, sized
 from ...tracer.storage import memory_steps, resized, view_array
 from ..tensor import Tensor
 from .checks import Checks
 from .path import Path, Ref
-from .unpack import Writer, sized
+from .unpack import Writer
 
 __all__ = ["Results", "literal"]
 
@@ -22,10 +22,12 @@ class Results(Checks):
     """
 
     places: list[str]
+    outputs: list[str]
 
     def results(self, path: Path, outputs: list[str]) -> dict[int, str]:
         """Wrap what is handed out; the name of each tensor made, by its id."""
         made: dict[int, str] = {}
+        self.outputs = outputs
         storages: set[int] = set()
         live = (*path.border.live, *path.border.used) if path.border else ()
         for ref in (*path.result, *(ref for _, ref in path.assigns)):
@@ -67,6 +69,10 @@ class Results(Checks):
             return tensors[ref.of[1]]
         if ref.kind == "same":
             return self.at(ref.of)
+        if ref.kind == "item":
+            return f"{self.outputs[ref.of]}.item()"
+        if ref.kind == "scalar":
+            return ref.of
         if ref.kind == "given":
             return self.places[ref.of]
         if ref.kind == "view":

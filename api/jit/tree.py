@@ -43,6 +43,7 @@ class Tree:
         self.root: Union[Fork, End, None] = None
         self.paths: list[Path] = []
         self._shared: dict[Any, Value] = {}
+        self._places: dict[tuple, Value] = {}  # where an input is -> its value
 
     def add(self, path: Path) -> None:
         """Insert a path. NotKept when it has too many forks for a tree."""
@@ -81,13 +82,18 @@ class Tree:
                 known[v.id] = self._share(v, args)
         return tuple(known[v.id] for v in path.program.outputs)
 
+    def value_of(self, described: tuple) -> Value:
+        """The value of an input that some path has."""
+        return self._places[_place(described)]
+
     def _input(self, described: tuple, v: Value) -> Value:
-        for known, value in self.inputs:
-            if _same_input(known, described):
-                return value
-        new = placeholder(f"x{len(self.inputs)}", v.shape, v.dtype)
-        self.inputs.append((described, new))
-        return new
+        place = _place(described)
+        known = self._places.get(place)
+        if known is None:
+            known = placeholder(f"x{len(self.inputs)}", v.shape, v.dtype)
+            self.inputs.append((described, known))
+            self._places[place] = known
+        return known
 
     def _share(self, v: Value, args: tuple) -> Value:
         key = (v.op, tuple(a.id for a in args), freeze_attrs(v.attrs), str(v.shape))
@@ -172,10 +178,7 @@ def _below(fork: Fork) -> Iterable[Value]:
             yield from here.outputs
 
 
-def _same_input(a: tuple, b: tuple) -> bool:
-    """Whether two descriptions name the same place (objects by identity)."""
-    if a[0] != b[0] or a[2] != b[2]:
-        return False
-    if a[0] in ("tensor", "root", "place"):
-        return a[1] == b[1]
-    return a[1] is b[1]
+def _place(described: tuple) -> tuple:
+    """What tells a place from others (objects by identity)."""
+    kind, owner, key = described
+    return kind, owner if kind in ("tensor", "root", "place") else id(owner), key

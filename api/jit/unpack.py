@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import enum
 import operator
-import re
 from typing import Any, NamedTuple, Optional
 
-from ...tracer.sizes import Dim
-from ...tracer.storage import tracked
-from ..tensor import Tensor
+import numpy as np
 
-__all__ = ["Kind", "Writer", "kinds_of", "unpack", "check_tensor", "sized"]
+from ...tracer.elsewhere import Elsewhere, away, device_of
+from ...tracer.sizes import Dim, sized
+from ...tracer.storage import tracked
+from ..place import making
+from ..tensor import Tensor
+from .varying import Followed
+
+__all__ = ["Kind", "Writer", "kinds_of", "unpack", "check_tensor"]
+__all__ += ["alike", "check_host"]
 
 
 class Kind(NamedTuple):
     """What a generated entry checks of a tensor.
 
     `flows` says whether gradients flow into it, `leaf` whether it is a variable
-    itself, `first` the number of the argument that is the same object, if any.
+    itself, `first` the number of the argument that is the same object, if any,
+    `hooks` which hooks it has.
     """
 
     type: type
@@ -27,6 +33,8 @@ class Kind(NamedTuple):
     flows: bool
     leaf: bool
     first: Optional[int] = None
+    hooks: Optional[tuple] = None
+    device: Any = None  # the GPU on which it lies
 
     @classmethod
     def of(cls, t: Tensor, shape: Optional[tuple] = None) -> "Kind":
@@ -34,7 +42,9 @@ class Kind(NamedTuple):
         leaf = t._steps[-1:] != () and t._steps[-1][0] == "leaf"
         array = t._array
         flows = tracked(t._storage, t._steps)
-        return cls(type(t), shape or array.shape, array.dtype, flows, leaf)
+        hooks = t._steps[-1][1]["of"].mark if leaf else None
+        kind = (type(t), shape or array.shape, array.dtype, flows, leaf)
+        return cls(*kind, hooks=hooks, device=device_of(array))
 
 
 def kinds_of(leaves: list, shapes: dict) -> list:
@@ -50,6 +60,14 @@ def kinds_of(leaves: list, shapes: dict) -> list:
     return found
 
 
+def alike(some: list, others: list) -> bool:
+    """Whether leaves that one call has are taken in the same way."""
+    return all(
+        type(a) is type(b) and (not isinstance(a, (Kind, Followed)) or str(a) == str(b))
+        for a, b in zip(some, others)
+    )
+
+
 class Writer:
     """Lines of a function under construction, and the objects it refers to."""
 
@@ -58,6 +76,7 @@ class Writer:
         self.names: dict[str, Any] = {}
         self.depth = 0
         self.symbols: set[str] = set()
+        self.host: list[str] = []  # the arrays that must lie in host memory
         self._bound: dict[int, str] = {}
 
     def line(self, text: str) -> None:
@@ -129,6 +148,10 @@ class _Unpack:
     def _leaf(self, at: str) -> None:
         i, self.next = self.next, self.next + 1
         x, w = self.leaves[i], self.w
+        if isinstance(x, Followed):
+            w.line(f"n_a{i}_ = {at}")
+            w.miss(f"type(n_a{i}_) is not {x.kind.__name__}")
+            return
         if not isinstance(x, Kind):
             w.miss(_differs(w, at, x))
             return
@@ -174,6 +197,7 @@ def check_tensor(w: Writer, at: str, kind: Kind, array: str) -> None:
     w.miss(f"type({at}) is not {w.bind('kind', kind.type)}")
     w.line(f"{array} = {at}._array")
     w.miss(f"{array} is None")
+    _check_place(w, array, kind.device)
     dtype = w.bind("dtype", kind.dtype)
     w.miss(f"{array}.dtype is not {dtype} and {array}.dtype != {dtype}")
     _check_shape(w, array, kind.shape)
@@ -184,15 +208,35 @@ def check_tensor(w: Writer, at: str, kind: Kind, array: str) -> None:
     w.miss(f"not tracked({at}._storage, {at}._steps)")
     last = f"({at}._steps and {at}._steps[-1][0] == 'leaf' or False)"
     w.miss(f"{last} is not {kind.leaf}")
+    if kind.leaf:
+        w.miss(f"{at}._steps[-1][1]['of'].mark != {kind.hooks!r}")
+
+
+def _check_place(w: Writer, array: str, device: Any) -> None:
+    """On that device; of those in host memory see `check_host`."""
+    if device is None:
+        w.host.append(array)
+        return
+    w.miss(f"not isinstance({array}, {w.bind('elsewhere', Elsewhere)})")
+    w.miss(f"{array}.device is not {w.bind('device', device)}")
+
+
+def check_host(w: Writer) -> None:
+    """Emit: these arrays lie in host memory, if any of this process lies elsewhere."""
+    kind, default = w.bind("host", np.ndarray), w.bind("default", making.default)
+    tests = [f"type({a}) is not {kind}" for a in w.host]
+    tests.append(f"{w.bind('making', making)}.default is not {default}")
+    w.miss(f"{w.bind('away', away)}.used and ({' or '.join(tests)})")
 
 
 def _check_shape(w: Writer, name: str, shape: tuple) -> None:
     if not any(isinstance(n, Dim) for n in shape):
         w.miss(f"{name}.shape != {tuple(shape)!r}")
         return
-    w.miss(f"{name}.ndim != {len(shape)}")
+    w.line(f"shape_ = {name}.shape")
+    w.miss(f"len(shape_) != {len(shape)}")
     for i, n in enumerate(shape):
-        at = f"{name}.shape[{i}]"
+        at = f"shape_[{i}]"
         if isinstance(n, Dim) and n.text.isidentifier() and n.text not in w.symbols:
             w.symbols.add(n.text)
             w.line(f"{sized(n)} = {at}")
@@ -200,8 +244,3 @@ def _check_shape(w: Writer, name: str, shape: tuple) -> None:
             w.miss(f"{sized(n)} > {n.max}") if n.max is not None else None
         else:
             w.miss(f"{at} != {sized(n)}")
-
-
-def sized(n: object) -> str:
-    """The expression for a size; symbols have names that nothing else has."""
-    return re.sub(r"[^\W\d]\w*", r"size_\g<0>", str(n))

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any, Callable, Optional
 
 from ...tracer.record import state
+from ..amp.ruled import ruled
 from ..promotion import result_type
-from ..tensor import Tensor, method, pointwise
+from ..tensor import Tensor, is_away, method, pointwise
 from .composite import Operand, Out, cast, into
 from .pointwise import trunc
 
@@ -115,7 +116,8 @@ _ROUNDED: dict = {None: _true_divide, "trunc": _trunc_divide, "floor": _floor_di
 def _check_divisor(a: Any, b: Any) -> None:
     """Integers have no infinity; a recorded tensor's numbers are not known here."""
     if isinstance(b, Tensor):
-        zero = state.recorder is None and b.dtype.category < 2 and not b._array.all()
+        here = state.recorder is None and not is_away(b)
+        zero = here and b.dtype.category < 2 and not b._array.all()
     else:
         zero = b == 0
     if zero and result_type(a, b).category < 2:
@@ -213,3 +215,7 @@ def _operator(function: Callable, flip: bool = False) -> Callable:
 for _sign, _function in (("pow", _pow), ("mod", remainder), ("floordiv", floor_divide)):
     setattr(Tensor, f"__{_sign}__", _operator(_function))
     setattr(Tensor, f"__r{_sign}__", _operator(_function, flip=True))
+
+# Operators that autocast's table names.
+for _name in ("__pow__", "__rpow__", "__rtruediv__"):
+    setattr(Tensor, _name, ruled(getattr(Tensor, _name), _name))

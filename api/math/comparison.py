@@ -12,6 +12,7 @@ from typing import Any, Callable
 from ...tracer.types import bool_
 from ..arrays.searching import nonzero
 from ..dtypes import LEGACY
+from ..placing import beside
 from ..tensor import Tensor, method, pointwise
 from .composite import Operand, Out, constant, into
 from .reductions import all as _every
@@ -97,6 +98,7 @@ def isnan(input: Tensor) -> Tensor:
 
 
 @method
+@beside
 def isfinite(input: Tensor) -> Tensor:
     """Whether it is neither NaN nor infinite."""
     if not input.dtype.is_floating_point:
@@ -105,6 +107,7 @@ def isfinite(input: Tensor) -> Tensor:
 
 
 @method
+@beside
 def isinf(input: Tensor) -> Tensor:
     """Whether it is infinite."""
     if not input.dtype.is_floating_point:
@@ -125,6 +128,7 @@ def isneginf(input: Tensor, *, out: Out = None) -> Tensor:
 
 
 @method
+@beside
 def isreal(input: Tensor) -> Tensor:
     """True everywhere: there are no complex tensors here."""
     return constant(True, input.shape, bool_)

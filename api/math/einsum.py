@@ -12,6 +12,7 @@ import math
 from typing import Any, NamedTuple
 
 from ...tracer.sizes import hint, numel
+from ..amp.ruled import ruled
 from ..arrays.attributes import contiguous
 from ..tensor import Tensor, apply, pointwise, view
 from .triangles import diagonal
@@ -26,6 +27,7 @@ class Term(NamedTuple):
     labels: tuple
 
 
+@ruled
 def einsum(equation: str, *operands: Any) -> Tensor:
     """The sum of products that `equation` describes, "ij,jk->ik" for matrices.
 

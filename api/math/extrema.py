@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Optional, Union
 
 from ...tracer.types import int64
+from ..placing import beside
 from ..tensor import Tensor, apply, method, pointwise, view
 from .axes import axis
 from .composite import Out, cast, into, iota, numpy_names
@@ -179,6 +180,7 @@ def argmin(input: Tensor, dim: Optional[int] = None, keepdim: bool = False) -> T
     return _arg("argmin", input, dim, keepdim)
 
 
+@beside
 def _running(name: str, x: Tensor, dim: int) -> Found:
     at = axis(dim, x.ndim)
     if not x.ndim:

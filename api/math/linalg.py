@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ...tracer.types import DType
+from ..amp.ruled import ruled
 from ..tensor import Tensor
 from .composite import Out, numpy_names
 from .norms import Order, matrix_norm, vector_norm
@@ -47,6 +48,7 @@ def norm(
     return matrix_norm(A, order, axes, keepdim, dtype=dtype, out=out)
 
 
+@ruled
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """The inner products of vectors along `dim`; other dimensions broadcast."""
     return (x * y).sum(dim)  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from ...tracer.types import int64
 from ..arrays.gathering import line, to_end
 from ..arrays.shapes import reshape
 from ..arrays.sorting import found, sort
+from ..placing import beside
 from ..tensor import Tensor, apply, method, pointwise, view
 from .axes import axis
 from .composite import Out, cast, constant, into, numpy_names
@@ -35,6 +36,7 @@ def _median(x: Tensor, dim: int, keepdim: bool, skip_nan: bool) -> Found:
     return found(x, picked(order, rank, at), at, keepdim)
 
 
+@beside
 def _either(x: Tensor, dim: Optional[int], keepdim: bool, skip_nan: bool) -> Any:
     if dim is not None:
         return _median(x, dim, keepdim, skip_nan)
@@ -80,6 +82,7 @@ _BETWEEN: dict = {
 
 @method
 @numpy_names
+@beside
 def quantile(
     input: Tensor,
     q: Union[float, Tensor],

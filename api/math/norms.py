@@ -6,6 +6,7 @@ import math
 from typing import Any, Optional, Union
 
 from ...tracer.types import DType
+from ..amp.ruled import ruled
 from ..tensor import Tensor, method, pointwise
 from .composite import Out, cast, in_float32, into, numpy_names, root
 from .reductions import is_empty, reduced, squeezed, which
@@ -86,6 +87,7 @@ def norm(
     return into(out, _vector(x, _order(p), which(dim, x.ndim), keepdim))
 
 
+@ruled
 @numpy_names
 def vector_norm(
     x: Tensor,
@@ -102,6 +104,7 @@ def vector_norm(
     return into(out, _vector(x, _order(ord), which(dim, x.ndim), keepdim))
 
 
+@ruled
 @numpy_names
 def matrix_norm(
     A: Tensor,

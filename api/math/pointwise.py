@@ -32,7 +32,8 @@ def _primitive(name: str, what: str, results: str) -> Callable[..., Tensor]:
     """The user function of one primitive."""
 
     def function(input: Tensor, *, out: Optional[Tensor] = None) -> Tensor:
-        return into(out, pointwise(name, input))
+        result = pointwise(name, input)
+        return result if out is None else into(out, result)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = _EXAMPLE.format(what=what, name=name, results=results)
@@ -67,7 +68,10 @@ def sign(input: Tensor, *, out: Optional[Tensor] = None) -> Tensor:
     above = cast(input > 0, input.dtype)
     if not input.dtype.is_signed:
         return into(out, above)
-    return into(out, above - cast(input < 0, input.dtype))
+    steps = above - cast(input < 0, input.dtype)
+    if input.dtype.is_floating_point and input.requires_grad:
+        steps = pointwise("where", input < input, input, steps)  # a slope of 0
+    return into(out, steps)
 
 
 # -- to whole numbers; integers are copied

@@ -11,6 +11,7 @@ from typing import Any, Callable
 from ...tracer.errors import DTypeError, ShapeError
 from ...tracer.sizes import numel
 from ...tracer.types import bool_
+from ..amp.ruled import ruled
 from ..arrays.shapes import broadcast_shapes
 from ..tensor import Tensor, apply, method, pointwise, view
 from .axes import axis
@@ -241,6 +242,7 @@ addr = _added("addr", outer, "the outer product of two vectors")
 # -- tensors
 
 
+@ruled
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2, *, out: Out = None) -> Tensor:
     """The sum of products over pairs of dimensions.
 

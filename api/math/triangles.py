@@ -8,6 +8,7 @@ from ...tracer.errors import ShapeError
 from ...tracer.types import int64
 from ..arrays.attributes import clone
 from ..arrays.shapes import reshape
+from ..placing import beside
 from ..tensor import Tensor, apply, method, pointwise, view
 from .axes import axis
 from .composite import Out, counted, into, iota
@@ -15,6 +16,7 @@ from .composite import Out, counted, into, iota
 __all__ = ["tril", "triu", "diagonal", "diag", "diag_embed", "diagflat", "trace"]
 
 
+@beside
 def _off_diagonal(name: str, x: Tensor) -> Tensor:
     """The number of the diagonal that each place of a matrix is on."""
     if x.ndim < 2:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, Callable, NamedTuple, Optional
 
-from ...tracer.watch import touch
+from ..handles import RemovableHandle, register
+from .backward_hooks import BackwardHooks
 
-__all__ = ["RemovableHandle", "Hooks"]
-
-_numbers = itertools.count()
+__all__ = ["Hooks"]
 
 
 class Hook(NamedTuple):
@@ -20,41 +18,13 @@ class Hook(NamedTuple):
     always: bool = False
 
 
-class RemovableHandle:
-    """What registering gives back: `remove()` undoes it; also a context manager."""
-
-    def __init__(self, hooks: dict):
-        self.hooks, self.id = hooks, next(_numbers)
-
-    def remove(self) -> None:
-        """Take the hook out again (twice does no harm)."""
-        if self.hooks.pop(self.id, None) is not None:
-            touch()
-
-    def __enter__(self) -> "RemovableHandle":
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self.remove()
-
-
-def register(hooks: dict, hook: Any, prepend: bool = False) -> RemovableHandle:
-    """Add to an ordered dict of hooks; the handle takes it out."""
-    handle = RemovableHandle(hooks)
-    others = dict(hooks) if prepend else {}
-    if prepend:
-        hooks.clear()
-    hooks[handle.id] = hook
-    hooks.update(others)
-    touch()
-    return handle
-
-
 class Hooks:
     """The part of a module that knows about hooks."""
 
     _forward_pre_hooks: dict[int, Hook]
     _forward_hooks: dict[int, Hook]
+    _backward_hooks: dict[int, Callable]
+    _backward_pre_hooks: dict[int, Callable]
     _state_dict_hooks: dict[int, Callable]
     _state_dict_pre_hooks: dict[int, Callable]
     _load_state_dict_pre_hooks: dict[int, Callable]
@@ -88,6 +58,27 @@ class Hooks:
         entry = Hook(hook, with_kwargs, always_call)
         return register(self._forward_hooks, entry, prepend)
 
+    def register_full_backward_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Run `hook(module, grad_input, grad_output)` in each backward.
+
+        Both are tuples: of the gradients of the positional arguments and of the
+        results. What it returns other than None takes the place of grad_input.
+        """
+        return register(self._backward_hooks, hook, prepend)
+
+    register_backward_hook = register_full_backward_hook
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Run `hook(module, grad_output)` before the backward of the module.
+
+        What it returns other than None takes the place of grad_output.
+        """
+        return register(self._backward_pre_hooks, hook, prepend)
+
     def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Run `hook(module, prefix, keep_vars)` before `state_dict` collects."""
         return register(self._state_dict_pre_hooks, hook)
@@ -111,6 +102,8 @@ def call_hooked(module: Any, args: tuple, kwargs: dict) -> Any:
     try:
         for hook in list(module._forward_pre_hooks.values()):
             args, kwargs = _before(module, hook, args, kwargs)
+        seen = _seen(module)
+        args = args if seen is None else seen.enter(args)
         result = module.forward(*args, **kwargs)
     except Exception:
         for hook in list(module._forward_hooks.values()):
@@ -120,7 +113,13 @@ def call_hooked(module: Any, args: tuple, kwargs: dict) -> Any:
     for hook in list(module._forward_hooks.values()):
         replaced = _after(module, hook, args, kwargs, result)
         result = result if replaced is None else replaced
-    return result
+    return result if seen is None else seen.leave(result)
+
+
+def _seen(module: Any) -> Optional[BackwardHooks]:
+    """What lets hooks see the gradients of one call, if any wait for them."""
+    waiting = module._backward_hooks or module._backward_pre_hooks
+    return BackwardHooks(module) if waiting else None
 
 
 def _before(module: Any, hook: Hook, args: tuple, kwargs: dict) -> tuple:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from typing import Any, Callable, Optional
 
+from ...tracer.numbers import is_traced
 from ...tracer.record import state
 from ...tracer.watch import Watched, touch
 from ..tensor import Tensor
@@ -58,6 +59,8 @@ class Module(Watched, Hooks, Members, Moving, State):
             _non_persistent_buffers_set=set(),
             _forward_pre_hooks={},
             _forward_hooks={},
+            _backward_hooks={},
+            _backward_pre_hooks={},
             _state_dict_hooks={},
             _state_dict_pre_hooks={},
             _load_state_dict_pre_hooks={},
@@ -74,6 +77,8 @@ class Module(Watched, Hooks, Members, Moving, State):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._forward_hooks or self._forward_pre_hooks:
+            return call_hooked(self, args, kwargs)
+        if self._backward_hooks or self._backward_pre_hooks:
             return call_hooked(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
@@ -135,7 +140,8 @@ class Module(Watched, Hooks, Members, Moving, State):
     def _put(self, owner: dict, name: str, new: Any) -> None:
         """Change one entry of one of this module's dicts, and tell who relies on it."""
         rec = state.recorder
-        if rec is None or self._maker is None or self._maker() is not rec:
+        traced = rec is not None and is_traced(new)  # told when the call has ended
+        if not traced and (self._maker is None or self._maker() is not rec):
             old = owner.get(name, state)
             if rec is not None and _movable(new) and _movable(owner.get(name)):
                 return rec.write_slot(owner, name, new, item=True)

@@ -82,7 +82,7 @@ def _destination(args: tuple, kwargs: dict) -> tuple[list, Optional[DType]]:
     )
     for given in args:
         if isinstance(given, Tensor):
-            dtype = given.dtype
+            dtype, where = given.dtype, [given.device]
         elif isinstance(given, DType):
             dtype = given
         elif given is not None and not isinstance(given, bool):

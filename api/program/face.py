@@ -6,7 +6,8 @@ from typing import Any
 
 from .loading import load_program as load
 from .program import Program
-from .tracing import Script, script, trace
+from .scripting import Script, script
+from .tracing import trace
 
 __all__ = ["trace", "script", "save", "load", "Program", "Script"]
 

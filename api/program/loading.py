@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Optional
 
 import numpy as np
@@ -11,26 +12,32 @@ from ...tracer.parse import parse_graph
 from ...tracer.sizes import Dim
 from ...tracer.types import BY_SHORT
 from ..files import container
-from ..files.contents import check_location, contents
+from ..files.contents import contents
+from ..files.location import location
 from ..files.plain import loads, show
 from ..files.stored import revive
 from ..jit.path import NotKept
 from ..jit.unpack import Kind
 from ..tensor import Tensor, fresh
 from .fields import Field
+from .kernels import PREFIX, use_kernels
+from .plan import MOST_PATHS
 from .program import Program
 from .reading import Reader
 from .signature import Signature
 from .storing import graph_key
 from .trees import Tree, identifier, value_of
+from .variant import Variant
 
 __all__ = ["load_program"]
 
-MOST_PATHS = 1000
-
 
 def load_program(
-    f: Any, map_location: Any = None, *, verify: Optional[bool] = None
+    f: Any,
+    map_location: Any = None,
+    *,
+    verify: Optional[bool] = None,
+    kernels: bool = False,
 ) -> Program:
     """The program that `Program.save` wrote to a path or a binary file.
 
@@ -41,44 +48,138 @@ def load_program(
         map_location: the device it is to run on.
         verify: whether all data are compared with their digest (None: of files up to
             16 MB). The header, with the graph, always is.
+        kernels: whether machine code that the file brings for GPUs may run, here and
+            wherever this process wants just these kernels. Say so of files you trust.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
         FormatError: it is truncated, altered, or holds no program.
         DeviceError: there is no such device.
     """
-    check_location(map_location)
+    put = location(map_location)
     arrays, metadata, ours = contents(f, verify)
-    if hasattr(f, "read"):
-        return _program(arrays, metadata, ours)
-    with container.naming(f):
-        return _program(arrays, metadata, ours)
+    with nullcontext() if hasattr(f, "read") else container.naming(f):
+        code = {k: arrays.pop(k) for k in [*arrays] if k.startswith(PREFIX)}
+        arrays = {name: put(array) for name, array in arrays.items()}
+        program = _program(arrays, metadata, ours, code)
+        if kernels and code:
+            use_kernels(code)
+    return program
 
 
-def _program(arrays: dict[str, np.ndarray], metadata: dict, ours: bool) -> Program:
+def _program(arrays: dict, metadata: dict, ours: bool, code: dict) -> Program:
     kind = metadata.get("kind") if ours else "state"
     if kind == "state":
         raise FormatError("this holds tensors, no program: tracefuse.load reads it")
     if kind != "program" or "structure" not in metadata:
         raise FormatError(f"a file of kind {show(kind)}, expected a 'program'")
     document = Field(loads(metadata["structure"], "structure"), "structure")
-    fields = document.object("name", "sizes", "tree", "arguments", "state", "paths")
-    name, sizes, tree, arguments, state, paths = fields
-    symbols = _symbols(sizes)
-    signature = Signature(identifier(name), *_arguments(tree, arguments, symbols))
-    if set(symbols) != set(signature.symbols):
-        sizes.wrong("the sizes that the arguments name, and no others")
+    head = _several if "signatures" in _keys(document) else _single
+    name, training, state, rows, kernels = head(document)
+    _check_kernels(kernels, code)
     tensors = _state(state, arrays)
-    program = Program(signature, tensors)
-    for n, path in enumerate(_some(paths, 1, MOST_PATHS)):
-        reader = Reader(_graph(metadata, n), signature, tensors, symbols)
-        _add(program, reader.plan(path), path)
+    loader = _Loader(identifier(name), tensors, metadata)
+    variants = [loader.variant(row, training) for row in rows]
+    program = Program(variants[0].signature, tensors, training)
+    for variant in variants:
+        program.include(variant)
     return program
 
 
-def _add(program: Program, plan: Any, path: Field) -> None:
+_SIGNATURE = ("sizes", "tree", "arguments", "paths")
+
+
+def _keys(field: Field) -> Any:
+    return field.value if type(field.value) is dict else ()
+
+
+def _single(document: Field) -> tuple:
+    """The head of a program of one signature, which stands in it."""
+    document.object("name", *_SIGNATURE, "state", optional=("kernels",))
+    name, state, kernels = (
+        document.below(document.value.get(key), f".{key}")
+        for key in ("name", "state", "kernels")
+    )
+    return name, None, state, [document], kernels
+
+
+def _several(document: Field) -> tuple:
+    """The head of a program of several."""
+    names = ("name", "training", "state", "signatures")
+    name, mode, state, rows, kernels = document.object(*names, optional=("kernels",))
+    return name, _mode(mode), state, _some(rows, 1, MOST_PATHS), kernels
+
+
+def _mode(field: Field) -> Optional[bool]:
+    return None if field.value is None else field.flag()
+
+
+class _Loader:
+    """Reads signatures one after the other; their graphs are numbered through."""
+
+    def __init__(self, name: str, tensors: dict[str, Tensor], metadata: dict) -> None:
+        self.name, self.tensors, self.metadata = name, tensors, metadata
+        self.count = 0
+        self.seen: set[Any] = set()
+
+    def variant(self, field: Field, training: Optional[bool]) -> Variant:
+        """One signature with its ways."""
+        (sizes, tree, leaves, paths), mode = self.fields(field, training)
+        symbols = _symbols(sizes)
+        signature = Signature(self.name, *_arguments(tree, leaves, symbols))
+        if set(symbols) != set(signature.symbols):
+            sizes.wrong("the sizes that the arguments name, and no others")
+        variant = Variant(signature, mode)
+        for path in _some(paths, 1, MOST_PATHS):
+            graph = _graph(self.metadata, self.next_graph(paths))
+            reader = Reader(graph, signature, self.tensors, symbols)
+            _add(variant, reader.plan(path), path)
+        self.check_new(field, variant)
+        return variant
+
+    def fields(self, field: Field, training: Optional[bool]) -> tuple[list, Any]:
+        """The fields of a signature, and its mode."""
+        if "state" in field.value if type(field.value) is dict else False:
+            rows = [field.below(field.value[key], f".{key}") for key in _SIGNATURE]
+            return rows, None
+        *rows, mode = field.object(*_SIGNATURE, "training")
+        found = _mode(mode)
+        if training is None and found is not None:
+            mode.wrong("null, since the program has no mode")
+        return rows, found
+
+    def next_graph(self, paths: Field) -> int:
+        """The number of the next graph."""
+        self.count += 1
+        if self.count > MOST_PATHS:
+            paths.wrong(f"at most {MOST_PATHS} ways, of all signatures together")
+        return self.count - 1
+
+    def check_new(self, field: Field, variant: Variant) -> None:
+        """What a call takes must not depend on chance: no signature stands twice."""
+        rows = {str(row) for row in variant.relied}
+        key = (repr(variant.signature.key), variant.training, frozenset(rows))
+        if key in self.seen:
+            field.wrong("a signature that stands there once")
+        self.seen.add(key)
+
+
+def _check_kernels(field: Field, code: dict) -> None:
+    """The machine code that the structure names is there, as bytes, and no other."""
+    named = [] if field.value is None else [row.text() for row in field.items()]
+    if sorted(named) != sorted(code):
+        field.wrong("the names of the machine code in the file")
+    for name, array in code.items():
+        if array.dtype != np.uint8 or array.ndim != 1:
+            raise FormatError(
+                f"{show(name)} is {array.dtype}{list(array.shape)}, "
+                "expected the bytes of machine code"
+            )
+
+
+def _add(variant: Variant, plan: Any, path: Field) -> None:
     try:
-        program.add(plan)
+        variant.add(plan)
     except NotKept as error:
         raise FormatError(f"{path.where}: {error}") from None
 

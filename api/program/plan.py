@@ -14,7 +14,10 @@ from ...tracer.errors import TraceError
 from ...tracer.graph import Graph
 from ...tracer.pytree import Spec
 
-__all__ = ["Plan", "Place", "STEPS", "PLAIN_KINDS", "portable", "named"]
+__all__ = ["Plan", "Place", "STEPS", "PLAIN_KINDS", "MOST_PATHS"]
+__all__ += ["portable", "named"]
+
+MOST_PATHS = 1000  # of all signatures together
 
 # The view steps and the containers of a program, and of its file.
 STEPS = ("reshape", "permute", "slice", "expand", "windows", "stop_gradient")

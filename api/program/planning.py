@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any, Iterable, Iterator, Optional
 
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, node
@@ -12,40 +12,10 @@ from ...tracer.spelled import parse_size
 from ...tracer.types import DType
 from ..jit.path import Path, Ref, Source
 from ..random.generator import default_generator
-from ..tensor import Tensor
 from .plan import STEPS, Place, Plan, portable
+from .state import State
 
-__all__ = ["State", "Way", "plan_of"]
-
-
-class State:
-    """The tensors of a program, by name: the module's own names where there are.
-
-    `arguments` are names for the leaves of the arguments, for people to read.
-    """
-
-    def __init__(self, function: Any, arguments: Sequence[str] = ()) -> None:
-        self.arguments = arguments
-        self.tensors: dict[str, Tensor] = {}
-        self._names: dict[int, str] = {}
-        module = getattr(function, "__self__", function)  # `model.forward` too
-        for kind in ("named_parameters", "named_buffers"):
-            for name, t in getattr(module, kind, lambda: ())():
-                self._names[id(t)] = name
-
-    def name(self, t: Tensor) -> str:
-        """The name of `t`, which from now on belongs to the program."""
-        name = self._names.get(id(t))
-        if name is None:
-            name = self._names[id(t)] = self._free()
-        self.tensors[name] = t
-        return name
-
-    def _free(self) -> str:
-        taken, count = set(self._names.values()), 0
-        while f"captured.{count}" in taken:
-            count += 1
-        return f"captured.{count}"
+__all__ = ["Way", "plan_of"]
 
 
 class Way(Path):
@@ -53,8 +23,10 @@ class Way(Path):
 
     So it says where gradients stop, and nothing is simplified: a rule keeps numbers,
     not derivatives at ties. Leaves are dropped: which tensors are variables is for the
-    caller to decide.
+    caller to decide. `training` says in which mode the modules were.
     """
+
+    training: Optional[bool] = None
 
     def _program(self) -> Graph:
         whole = self._recording.program
@@ -108,11 +80,11 @@ def _input(kind: str, owner: Any, key: Any, state: State) -> Place:
         return _place(owner, state)
     if kind == "generator" and owner is default_generator:
         return Place("generator", "")
-    what = {
-        "generator": "draws from a Generator of its own",
-        "number": f"a number that is read anew at each call ({key!r})",
-    }
-    raise TraceError(f"a program cannot hold {what.get(kind, 'tensors that overlap')}")
+    if kind == "number":
+        return Place("state", state.number(owner, key))
+    own = kind == "generator"
+    what = "draws from a Generator of its own" if own else "tensors that overlap"
+    raise TraceError(f"a program cannot hold {what}")
 
 
 def _label(place: Place, state: State) -> str:

@@ -2,57 +2,99 @@
 
 from __future__ import annotations
 
-import operator
-from typing import Any
+from typing import Any, Optional, Sequence
 
 from ...tracer.errors import GuardError, ShapeError
 from ...tracer.graph import Graph, Value, make
-from ...tracer.pytree import flatten, rebuild
+from ...tracer.later import Later
+from ...tracer.pytree import flatten
 from ...tracer.record import state as thread
-from ...tracer.sizes import Dim, Int, hint, same_size
-from ...tracer.spelled import substitute
+from ...tracer.sizes import Dim, Int, same_size
 from ...tracer.splice import Splice
 from ...tracer.types import int64
+from ...tracer.watch import Watched, touch
+from .. import device as devices
 from ..arrays.scalars import item
-from ..device import check_device
-from ..engine import executable
+from ..engine import executable, place_of
 from ..jit.jitted import Jitted
-from ..jit.tree import Fork, Tree, told
+from ..jit.tree import Fork, told
 from ..jit.unpack import Kind
+from ..placing import moved_to
 from ..random.generator import default_generator
 from ..tensor import Tensor, view, wrap, write
-from .plan import Place, Plan
-from .signature import Signature
+from .finish import Finish
+from .kernels import kernels_for
+from .plan import Place, Plan, portable
+from .signature import Signature, spelled
 from .storing import save_program
+from .variant import Variant, choose
 
 __all__ = ["Program"]
 
+picture = Later("..picture.show", __package__)
 
-class Program:
-    """A traced function: its graph, its tensors, and nothing of its source.
 
-    Made by `jit.trace` and `jit.load`. Calling it checks the arguments against the
-    signature it was traced with (ShapeError, DTypeError or TypeError name what was
-    given and expected); a path that was never recorded raises GuardError.
+class Program(Watched):
+    """A traced function: its graphs, its tensors, and nothing of its source.
+
+    Made by `jit.trace` and `jit.load`. It holds one signature or several
+    (`signatures`), each with the ways that were recorded for it. A call takes the first
+    that its arguments fit; ShapeError, DTypeError or TypeError name what was given and
+    what there is, and a path that was never recorded raises GuardError.
+
+    What was recorded of a training step, it does at every call: parameters, optimizer
+    state and buffers are tensors of the program that it writes. A learning rate is one
+    too (`tensors["optimizer.lr"]`), so it can be changed.
+
+    Custom derivative rules (`autograd.Function`, `custom_vjp`, `custom_jvp`) and hooks
+    are Python, so no file holds them: the gradient of a loaded program is that of its
+    arithmetic. `save` warns of rules it leaves out.
     """
 
-    def __init__(self, signature: Signature, state: dict[str, Tensor]) -> None:
-        self.name, self.signature = signature.name, signature
-        self.plans: list[Plan] = []
+    def __init__(
+        self,
+        signature: Signature,
+        state: dict[str, Tensor],
+        training: Optional[bool] = None,
+    ) -> None:
+        self.name, self.training = signature.name, training
+        self.variants = [Variant(signature)]
         self._state = state
-        self._tree = Tree(self.name)
         self._jitted = _Compiled(self)
 
     def add(self, plan: Plan) -> None:
-        """Add a recorded path."""
-        self._tree.add(_Branch(plan))  # type: ignore[arg-type]
-        self.plans.append(plan)
+        """Add a recorded path to the first signature."""
+        self.variants[0].add(plan)
+        self._changed()
+
+    def include(self, variant: Variant) -> None:
+        """Add a signature with its ways; takes the place of one that has none."""
+        self.variants = [v for v in self.variants if v.plans] + [variant]
+        self._changed()
+
+    def _changed(self) -> None:
         self._jitted.clear_cache()
+        touch()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._jitted(*args, **kwargs)
 
     # -- looking inside
+
+    @property
+    def signature(self) -> Signature:
+        """The first signature."""
+        return self.variants[0].signature
+
+    @property
+    def signatures(self) -> list[Signature]:
+        """What it can be called with, in the order in which it is tried."""
+        return [variant.signature for variant in self.variants]
+
+    @property
+    def plans(self) -> list[Plan]:
+        """Every recorded path."""
+        return [plan for variant in self.variants for plan in variant.plans]
 
     @property
     def graph(self) -> Graph:
@@ -62,7 +104,12 @@ class Program:
     @property
     def source(self) -> str:
         """The generated code of the first recorded path."""
-        return executable(self.graph).source
+        places = [t._array for t in self._state.values()]
+        return executable(self.graph, device=place_of(places)).source
+
+    def show(self, path: Any) -> None:
+        """Draw the first recorded path, into a file .html or .svg (else ValueError)."""
+        picture.show(self.graph, path)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The tensors of the program by name; they are the program's own."""
@@ -90,32 +137,64 @@ class Program:
         return list(self._state.values())
 
     def to(self, device: Any) -> "Program":
-        """The program on another device (DeviceError where there is none)."""
-        check_device(device)
+        """Move its tensors to another device (DeviceError where there is none); from
+        then on it takes arguments there. Returns itself."""
+        return self.moved(devices.place(device))
+
+    def moved(self, there: Any) -> "Program":
+        """The same for a device of kernels/gpu (None: host memory)."""
+        for t in self._state.values():
+            t.data = moved_to(view(t, "stop_gradient"), there)  # type: ignore
+        return self
+
+    def train(self, mode: bool = True) -> "Program":
+        """Take the ways recorded in that mode, where there are some of each; else
+        nothing changes: what a program does was settled when it was traced."""
+        if self.training not in (None, mode):
+            self.training = mode
+            touch()
         return self
 
     def eval(self) -> "Program":
-        """Itself: what a program does was settled when it was traced."""
-        return self
+        """`train(False)`."""
+        return self.train(False)
 
-    def save(self, path: Any) -> None:
-        """Write the program to one file: graph text and tensors, no code."""
-        save_program(self, path)
+    def save(self, path: Any, targets: Sequence[str] = ()) -> None:
+        """Write the program to one file: graph text and tensors, no code.
+
+        Warns of custom derivative rules, which a file cannot hold.
+
+        For GPUs of these `targets` ("sm_90", ...) the file also brings machine code,
+        which `load(path, kernels=True)` uses: there it runs without a compiler.
+        CompileError where triton, which this takes, is missing or cannot compile it.
+        """
+        save_program(self, path, kernels_for(self, targets))
 
     def __repr__(self) -> str:
-        return f"<program {self.signature}: {len(self._state)} tensors>"
+        more = len(self.variants) - 1
+        others = f" and {more} more" if more else ""
+        return f"<program {self.signature}{others}: {len(self._state)} tensors>"
 
     # -- running: the graphs are spliced into the recording of a jitted call
 
+    def variant_for(self, leaves: list, spec: Any) -> Variant:
+        """The one that takes these arguments; raises where there is none."""
+        modes = (None, self.training)
+        known = [v for v in self.variants if v.training in modes] or self.variants
+        if len(known) == 1:
+            return known[0]
+        call = spelled(self.name, leaves, portable(spec))
+        return choose(self.name, known, call, leaves, spec)
+
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         leaves, spec = flatten((args, kwargs))
-        sizes = self.signature.check(leaves, spec)
-        self._check_sizes(sizes)
-        inputs = self._tree.inputs
+        variant = self.variant_for(leaves, spec)
+        sizes = variant.sizes(leaves, spec)
+        inputs = variant.tree.inputs
         known = {v.id: self._value(place, leaves) for (_, place, _), v in inputs}
         splice = Splice(known, sizes)
-        end = self._follow(splice)
-        return _Finish(self, end.path.plan, leaves, splice).run(end.outputs)
+        end = self._follow(splice, variant.tree.root)
+        return Finish(self, end.path.plan, leaves, splice).run(end.outputs)
 
     def _value(self, place: Place, leaves: list) -> Value:
         rec: Any = thread.recorder
@@ -128,19 +207,8 @@ class Program:
         """The tensor at a place."""
         return leaves[place.at] if place.kind == "arg" else self._state[place.at]
 
-    def _check_sizes(self, sizes: dict[str, Int]) -> None:
-        for left, sign, right, outcome in {s for p in self.plans for s in p.sizes}:
-            a, b = substitute(left, sizes), substitute(right, sizes)
-            if _SIGNS[sign](a, b) != outcome:
-                given = ", ".join(f"{n} = {hint(size)}" for n, size in sizes.items())
-                raise GuardError(
-                    f"{self.name}: with {given} it would go a way that was never "
-                    f"recorded: {left} {sign} {right} was {outcome} in its example"
-                )
-
-    def _follow(self, splice: Splice) -> Any:
+    def _follow(self, splice: Splice, here: Any) -> Any:
         rec: Any = thread.recorder
-        here: Any = self._tree.root
         while isinstance(here, Fork):
             seen = item(wrap(rec, splice.values([here.value])[0]))
             found = _branch(here, seen)
@@ -158,15 +226,6 @@ class Program:
 def _branch(fork: Fork, seen: Any) -> Any:
     """Where an outcome leads (nan is one of them), or None."""
     return fork.branches.get(told(seen))
-
-
-_SIGNS = {
-    "==": operator.eq,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def _second(count: Int) -> Value:
@@ -188,10 +247,14 @@ class _Compiled(Jitted):
         self._name, self._program = program.name, program
 
     def _shapes(self, args: tuple, kwargs: dict) -> dict:
-        leaves, _ = flatten((args, kwargs))
+        leaves, spec = flatten((args, kwargs))
         found: dict = {}
         known: dict[str, int] = {}
-        for x, kind in zip(leaves, self._program.signature.leaves):
+        try:
+            kinds = self._program.variant_for(leaves, spec).signature.leaves
+        except (TypeError, RuntimeError):  # which the run itself is to raise
+            return {}
+        for x, kind in zip(leaves, kinds):
             if isinstance(x, Tensor) and isinstance(kind, Kind):
                 found[id(x)] = (x, _symbols(kind.shape, x._array.shape, known))
         return found
@@ -204,72 +267,3 @@ def _symbols(shape: tuple, sizes: tuple, known: dict[str, int]) -> tuple:
     pairs = list(zip(shape, sizes))
     fits = [isinstance(n, Dim) and known.setdefault(n.text, k) == k for n, k in pairs]
     return tuple(n.bind(k) if fit else k for (n, k), fit in zip(pairs, fits))
-
-
-class _Branch:
-    """A plan in the form in which a Tree takes a path."""
-
-    def __init__(self, plan: Plan):
-        self.plan, self.program = plan, plan.graph
-        self.inputs = [("place", place, None) for place in plan.inputs]
-        self.guards, self.lines = plan.guards, plan.lines
-
-
-class _Finish:
-    """Writes what a path writes and hands out what it returns."""
-
-    def __init__(self, program: Program, plan: Plan, leaves: list, splice: Splice):
-        self.program, self.plan = program, plan
-        self.leaves, self.splice = leaves, splice
-        self.roots: list[Tensor] = []
-        self.results: list[Any] = []
-
-    def run(self, outputs: tuple) -> Any:
-        """The result, after all writes."""
-        rec: Any = thread.recorder
-        plan, splice = self.plan, self.splice
-        written = [self.tensor(place) for place in plan.writes]
-        self.check(written)
-        values = splice.values(outputs)
-        self.roots = [wrap(rec, v) for v in values[: plan.fresh]]
-        for t, v in zip(written, values[plan.fresh :]):
-            rec.write(t, v)
-        if not same_size(plan.blocks, 0):
-            rec.draw(default_generator, splice.renew(plan.blocks))
-        for place, entry in plan.grads:
-            self.tensor(place).grad = entry and self.made(entry)  # type: ignore
-        for entry in plan.result:
-            self.results.append(self.made(entry))
-        return rebuild(plan.spec, self.results)
-
-    def tensor(self, place: Place) -> Tensor:
-        """The tensor at a place."""
-        return self.program.tensor(place, self.leaves)
-
-    def check(self, written: list[Tensor]) -> None:
-        """Nothing that the recording took for granted about tensors is otherwise."""
-        for place in self.plan.unset:
-            if self.tensor(place).grad is not None:  # type: ignore[attr-defined]
-                raise GuardError(
-                    f"{self.program.name}: {place.kind} {place.at} has a gradient from "
-                    "before; it had none when this was traced. Set .grad to None."
-                )
-        tensors = [t for t in self.leaves if isinstance(t, Tensor)]
-        for t in (*tensors, *self.program.parameters()):
-            if any(t is not w and t._storage is w._storage for w in written):
-                raise RuntimeError(
-                    f"{self.program.name} writes a tensor that shares memory with "
-                    "another one it was given: clone() one of them"
-                )
-
-    def made(self, entry: tuple) -> Any:
-        """A leaf of the result."""
-        kind, of, steps = entry
-        if kind == "plain":
-            return self.splice.renew(of)
-        if kind == "again":
-            return self.results[of]
-        t = self.roots[of] if kind == "new" else self.tensor(of)
-        for op, attrs in steps:
-            t = view(t, op, **{k: self.splice.renew(a) for k, a in attrs.items()})
-        return t

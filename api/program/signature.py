@@ -9,12 +9,13 @@ from ...tracer.errors import DTypeError, ShapeError
 from ...tracer.pytree import rebuild
 from ...tracer.sizes import Dim, Int, hint
 from ...tracer.spelled import substitute
-from ...tracer.types import BY_NUMPY
+from ...tracer.types import BY_NUMPY, DType
 from ..jit.unpack import Kind
+from ..jit.varying import form
 from ..tensor import Tensor
 from .plan import portable
 
-__all__ = ["Signature"]
+__all__ = ["Signature", "same", "spelled", "within"]
 
 
 class Signature:
@@ -27,7 +28,7 @@ class Signature:
         self.name, self.leaves, self.spec = name, leaves, portable(spec)
 
     def __str__(self) -> str:
-        return _call(self.name, self.leaves, self.spec)
+        return spelled(self.name, self.leaves, self.spec)
 
     @property
     def symbols(self) -> dict[str, Dim]:
@@ -36,25 +37,31 @@ class Signature:
         dims = (n for shape in shapes for n in shape if isinstance(n, Dim))
         return {n.text: n for n in dims}
 
-    def check(self, leaves: list, spec: Any) -> dict[str, Int]:
+    @property
+    def key(self) -> tuple:
+        """What tells signatures apart: objects, which only a process has, by id."""
+        return form(self.spec), tuple(map(_row, self.leaves))
+
+    def check(self, leaves: list, spec: Any, hints: bool = False) -> dict[str, Int]:
         """The size of each symbol in a call. Raises when the call does not fit.
 
         TypeError for other containers, values or identities, DTypeError and
-        ShapeError for tensors of another kind.
+        ShapeError for tensors of another kind. `hints` takes symbolic sizes as what
+        they are now.
         """
         if portable(spec) != self.spec:
-            given = _call(self.name, leaves, portable(spec))
+            given = spelled(self.name, leaves, portable(spec))
             raise TypeError(f"{self} was called as {given}")
         sizes: dict[str, Int] = {}
         for i, (x, kind) in enumerate(zip(leaves, self.leaves)):
             if isinstance(kind, Kind):
                 self._check_kind(i, x, kind, leaves)
-                _bind(sizes, kind.shape, x.shape)
-            elif not _same(x, kind):
+                _bind(sizes, kind.shape, _shape(x, hints))
+            elif not same(x, kind):
                 raise TypeError(f"{self._input(i)} is {x!r}, expected {kind!r}")
         for i, (x, kind) in enumerate(zip(leaves, self.leaves)):
             if isinstance(kind, Kind):
-                self._check_sizes(i, x.shape, kind.shape, sizes)
+                self._check_sizes(i, _shape(x, hints), kind.shape, sizes)
         return sizes
 
     def _check_kind(self, i: int, x: Any, kind: Kind, leaves: list) -> None:
@@ -78,7 +85,7 @@ class Signature:
                 is_known = isinstance(wanted, Dim)
                 why = f" ({wanted} is {hint(sizes[str(wanted)])})" if is_known else ""
                 self._misfit(i, given, expected, why)
-            if isinstance(wanted, Dim) and not _within(n, wanted):
+            if isinstance(wanted, Dim) and not within(n, wanted):
                 self._misfit(i, given, expected, f" ({_bounds(wanted)})")
 
     def _misfit(self, i: int, given: tuple, expected: tuple, why: str) -> None:
@@ -91,13 +98,25 @@ class Signature:
         return f"input {i} of {self}"
 
 
+def _row(x: Any) -> tuple:
+    if isinstance(x, Kind):
+        return (x.dtype.str, x.dtype.name, tuple(map(str, x.shape)), x.first)
+    plain = x is None or isinstance(x, (int, float, str, DType))
+    return (type(x), repr(x) if plain else id(x))
+
+
+def _shape(x: Tensor, hints: bool) -> tuple:
+    return tuple(map(hint, x.shape)) if hints else tuple(x.shape)
+
+
 def _bind(sizes: dict, shape: tuple, given: tuple) -> None:
     for n, size in zip(shape, given):
         if isinstance(n, Dim):
             sizes.setdefault(n.text, size)
 
 
-def _within(n: Int, dim: Dim) -> bool:
+def within(n: Int, dim: Dim) -> bool:
+    """Whether a symbol may have that size."""
     return n >= dim.min and (dim.max is None or n <= dim.max)
 
 
@@ -106,7 +125,7 @@ def _bounds(dim: Dim) -> str:
     return f"{dim} is at least {dim.min}{top}"
 
 
-def _same(x: Any, kind: Any) -> bool:
+def same(x: Any, kind: Any) -> bool:
     """The same object or plain value: 1, 1.0 and True differ, nan equals nan."""
     if x is kind:
         return True
@@ -122,7 +141,7 @@ class _Word(str):
     __repr__ = str.__str__  # type: ignore[assignment]
 
 
-def _call(name: str, leaves: list, spec: Any) -> str:
+def spelled(name: str, leaves: list, spec: Any) -> str:
     """The text of a call with types in the places of tensors."""
     words = [_Word(_describe(x)) for x in leaves]
     args, kwargs = rebuild(spec, words)

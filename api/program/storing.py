@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from typing import Any, Mapping
 
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph
@@ -14,35 +15,73 @@ from ...tracer.pytree import Spec
 from ...tracer.sizes import Dim, Int
 from ...tracer.text import print_graph
 from ...tracer.types import BY_NUMPY, DType
+from ..arrays.scalars import in_host
 from ..files.contents import store
 from ..files.plain import SCALARS, dumps, encode_number, show
 from ..files.stored import kind_of
 from ..jit.unpack import Kind
-from .plan import PLAIN_KINDS, Place, Plan
+from .plan import MOST_PATHS, PLAIN_KINDS, Place, Plan
+from .rules import arithmetic
 
-__all__ = ["save_program", "graph_key"]
+__all__ = ["save_program", "graph_key", "described"]
 
+_NONE: dict = {}
 _KINDS = {kind: name for name, kind in PLAIN_KINDS.items()}
 
 
-def save_program(program: Any, f: Any) -> None:
-    """Write a program to a path or a binary file object.
+def save_program(program: Any, f: Any, kernels: Mapping[str, Any] = _NONE) -> None:
+    """Write a program to a path or a binary file object; `kernels` beside its tensors.
 
     Raises:
         TraceError: it refers to an object that only this process has.
         OSError: the path cannot be written; what was there is unchanged.
     """
-    structure = {
-        "name": program.name,
-        **_signature(program.signature),
-        "state": [[name, kind_of(t)] for name, t in program.tensors.items()],
-        "paths": [_path(plan) for plan in program.plans],
-    }
+    plans, lost = program.plans, []
+    if len(plans) > MOST_PATHS:
+        raise TraceError(f"{len(plans)} ways; a file holds at most {MOST_PATHS}")
+    structure = _structure(program)
+    if kernels:
+        structure["kernels"] = [*kernels]
     metadata = {"kind": "program", "structure": dumps(structure)}
-    for n, plan in enumerate(program.plans):
-        metadata[graph_key(n)] = print_graph(_guarded(plan))
-    arrays = {name: t._array for name, t in program.tensors.items()}
-    store(f, arrays, metadata)
+    for n, plan in enumerate(plans):
+        metadata[graph_key(n)] = print_graph(arithmetic(_guarded(plan), lost))
+    if lost:
+        _warn(program.name, lost)
+    arrays = {name: in_host(t._array) for name, t in program.tensors.items()}
+    version = 2 if kernels or "signatures" in structure else 1
+    store(f, {**arrays, **kernels}, metadata, version)
+
+
+def _structure(program: Any) -> dict:
+    """With one signature, what the first version of the format has; else a list."""
+    state = [[name, kind_of(t)] for name, t in program.tensors.items()]
+    rows = [_variant(variant) for variant in program.variants]
+    if len(rows) == 1 and program.training is None:
+        return {"name": program.name, **rows[0], "state": state}
+    for row, variant in zip(rows, program.variants):
+        row["training"] = variant.training
+    head = {"name": program.name, "training": program.training}
+    return {**head, "state": state, "signatures": rows}
+
+
+def _variant(variant: Any) -> dict:
+    paths = [_path(plan) for plan in variant.plans]
+    return {**_signature(variant.signature), "paths": paths}
+
+
+def described(variant: Any) -> str:
+    """All of what a variant does, as text."""
+    graphs = [print_graph(_guarded(plan)) for plan in variant.plans]
+    return "\n".join([str([_path(plan) for plan in variant.plans]), *graphs])
+
+
+def _warn(name: str, lost: list[str]) -> None:
+    which = ", ".join(dict.fromkeys(lost))
+    warnings.warn(
+        f"{name}: a file holds no Python, so the custom derivative of {which} is left "
+        "out: the gradient of the loaded program is that of its arithmetic",
+        stacklevel=5,
+    )
 
 
 def graph_key(n: int) -> str:

@@ -1,4 +1,4 @@
-"""`jit.trace` and `jit.script`: from a function to a Program."""
+"""`jit.trace`: from a function and an example to a Program."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any, Callable, Optional
 
 from ...tracer.errors import TraceError
 from ...tracer.pytree import flatten
-from ..jit.jitted import Jitted
 from ..jit.path import NotKept
 from ..jit.recording import Recording, record
 from ..jit.symbols import bound_arguments, symbolic_shapes
 from ..jit.unpack import Kind, kinds_of
 from ..tensor import Tensor
-from .planning import State, Way, plan_of
+from .planning import Way, plan_of
 from .program import Program
 from .signature import Signature
+from .state import State
 
-__all__ = ["trace", "script", "Script"]
+__all__ = ["trace", "argument_names", "bare"]
 
 
 def trace(
@@ -36,11 +36,11 @@ def trace(
     args = _as_tuple(example_inputs)
     shapes = symbolic_shapes(f, args, {}, dynamic_shapes)
     leaves, spec = flatten((args, {}))
-    kinds = _bare(kinds_of(leaves, shapes))
+    kinds = bare(kinds_of(leaves, shapes))
     signature = Signature(_name(f), kinds, spec)
     signature.check(leaves, spec)  # one symbol has one size
     recording = record(signature.name, f, args, {}, shapes)
-    state = State(f, _names(f, args))
+    state = State(f, argument_names(f, args, {}))
     program = Program(signature, state.tensors)
     try:
         _check(recording)
@@ -66,11 +66,11 @@ def _name(f: Callable) -> str:
     return name if name.isidentifier() else "program"
 
 
-def _names(f: Callable, args: tuple) -> list[str]:
+def argument_names(f: Callable, args: tuple, kwargs: dict) -> list[str]:
     """Names for the leaves of the arguments: those of the parameters."""
     names: list[str] = []
     try:
-        bound = bound_arguments(f, args, {})
+        bound = bound_arguments(f, args, kwargs)
     except (TypeError, ValueError):  # a callable that does not say
         return names
     for name, value in bound.items():
@@ -88,46 +88,11 @@ def _check(recording: Recording) -> None:
         raise NotKept("it changes a container it was given")
 
 
-def _bare(kinds: list) -> list:
+def bare(kinds: list) -> list:
     """A program takes any tensor of the right type, variable or not."""
-    return [
-        x._replace(type=Tensor, flows=False, leaf=False) if isinstance(x, Kind) else x
-        for x in kinds
-    ]
+    return [_bare(x) if isinstance(x, Kind) else x for x in kinds]
 
 
-class Script(Jitted):
-    """A jitted function whose recorded ways can be saved as one Program."""
-
-    _path = Way
-
-    def program(self) -> Program:
-        """All ways recorded so far. TraceError when it was never called."""
-        if not self._recent:
-            raise TraceError(
-                f"{self._name} has no recording to save: call it with an example first"
-            )
-        entry = self._recent[0]
-        state = State(self.__wrapped__)
-        signature = Signature(self._name, _bare(entry.leaves), entry.spec)
-        program = Program(signature, state.tensors)
-        for path in entry.tree.paths:
-            program.add(plan_of(path, state))
-        return program
-
-    def save(self, path: Any) -> None:
-        """Write every way recorded so far to one file."""
-        self.program().save(path)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.__wrapped__, name)
-
-
-def script(f: Callable) -> Script:
-    """An alias for PyTorch programs: `f` is recorded at its first calls.
-
-    Every way that Python takes is kept; `.save(path)` writes them as one Program.
-    """
-    return Script(f)
+def _bare(x: Kind) -> Kind:
+    kind = x._replace(type=Tensor, flows=False, leaf=False)
+    return kind._replace(hooks=None, device=None)

@@ -28,10 +28,10 @@ from ...tracer.types import (
 )
 from ..arrays.fill import chosen, finish
 from ..arrays.parts import dropped
-from ..device import check_device
 from ..dtypes import LEGACY
 from ..math.axes import as_size, sizes
 from ..math.composite import cast
+from ..placing import beside, placed, placed_like
 from ..tensor import Tensor, apply, pointwise
 from .generator import Generator, draw_bits
 
@@ -84,6 +84,7 @@ def _float_type(name: str, dtype: Optional[DType]) -> DType:
 
 
 def _sampler(draw: Callable, name: str, text: str) -> Any:
+    @placed
     def sample(
         *shape: Any,
         size: Any = None,
@@ -94,7 +95,6 @@ def _sampler(draw: Callable, name: str, text: str) -> Any:
         out: Optional[Tensor] = None,
         pin_memory: bool = False,
     ) -> Tensor:
-        check_device(device)
         kind = _float_type(name, dtype)
         wanted = sizes(shape, keyword=size)
         return finish(draw(wanted, kind, generator), requires_grad, out)
@@ -115,6 +115,7 @@ randn = _sampler(standard_normal, "randn", "Normal random numbers (mean 0, varia
 
 
 def _sampler_like(like: Callable, name: str) -> Any:
+    @placed_like
     def sample_like(
         input: Tensor, *, dtype: Optional[DType] = None, **options: Any
     ) -> Tensor:
@@ -150,6 +151,7 @@ def integers(low: int, high: int, shape: tuple, generator: Gen = None) -> Tensor
     return cast(words if count >= 2**64 else words % count, int64) + low
 
 
+@placed
 def randint(
     low: int,
     high: Any = None,
@@ -168,7 +170,6 @@ def randint(
     >>> randint(3, 5, (2, 2)).shape
     tracefuse.Size([2, 2])
     """
-    check_device(device)
     if size is None and isinstance(high, (tuple, list)):
         low, high, size = 0, low, high
     elif high is None and size is not None:
@@ -180,6 +181,7 @@ def randint(
     return finish(cast(drawn, chosen(dtype, int64)), requires_grad, out)
 
 
+@placed_like
 def randint_like(input: Tensor, low: int, high: Any = None, **options: Any) -> Tensor:
     """As `randint`, in the shape and type of `input`."""
     if high is None:
@@ -188,6 +190,7 @@ def randint_like(input: Tensor, low: int, high: Any = None, **options: Any) -> T
     return randint(low, high, tuple(input.shape), **options)
 
 
+@placed
 def randperm(
     n: Int,
     *,
@@ -202,7 +205,6 @@ def randperm(
     >>> sorted(randperm(4).tolist())
     [0, 1, 2, 3]
     """
-    check_device(device)
     if as_size(n, "n") < 0:
         raise RuntimeError(f"n must be non-negative, got {n}")
     order = apply("argsort", draw_bits((n,), generator), axis=-1, descending=False)
@@ -212,6 +214,8 @@ def randperm(
 # -- other distributions
 
 
+@placed
+@beside
 def normal(
     mean: Any = 0.0,
     std: Any = 1.0,
@@ -228,7 +232,6 @@ def normal(
     Both may be tensors, which then give the shape; else `size` does. RuntimeError for
     a negative deviation.
     """
-    check_device(device)
     if not isinstance(std, Tensor) and std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     given = [t for t in (mean, std) if isinstance(t, Tensor)]
@@ -246,6 +249,7 @@ def bernoulli_mask(shape: tuple, p: Any, generator: Gen = None) -> Tensor:
     return uniform(shape, kind, generator) < p
 
 
+@beside
 def bernoulli(
     input: Tensor,
     p: Optional[float] = None,

@@ -19,6 +19,8 @@ from ...tracer.sizes import numel
 from ...tracer.where import user_line
 from ..arrays.scalars import numbers
 from ..device import CPU, check_device, device
+from ..place import making
+from ..placing import made_there
 from ..tensor import Tensor, fresh, wrap
 
 __all__ = ["Generator", "default_generator", "manual_seed", "seed", "initial_seed"]
@@ -162,9 +164,15 @@ def draw_bits(shape: tuple, generator: Optional[Generator]) -> Tensor:
     rec = state.recorder
     count: Any = numel(shape)
     if rec is None:
-        words = random_bits(source._seed, source.offset, count)
-        source.offset += blocks(count)
-        return fresh(words.reshape(shape))
+        return _drawn_now(source, shape, count)
     here.line = user_line()
     value, skip = rec.draw(source, blocks(count))
     return wrap(rec, make("random_bits", (value,), shape=shape, skip=skip))
+
+
+def _drawn_now(source: Generator, shape: tuple, count: int) -> Tensor:
+    words, offset = source.words(), source.offset
+    source.offset += blocks(count)
+    if making.device is not None:
+        return made_there("random_bits", words, shape=tuple(shape), skip=0)
+    return fresh(random_bits(source._seed, offset, count).reshape(shape))

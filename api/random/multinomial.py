@@ -12,6 +12,7 @@ from ..arrays.fill import finish
 from ..arrays.parts import sliced
 from ..arrays.shapes import unsqueeze
 from ..math.composite import cast
+from ..placing import beside
 from ..tensor import Tensor, apply, pointwise
 from .draws import uniform
 from .generator import Generator
@@ -19,6 +20,7 @@ from .generator import Generator
 __all__ = ["multinomial"]
 
 
+@beside
 def multinomial(
     input: Tensor,
     num_samples: int,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
-from ...tracer.types import DType
+from ...tracer.types import DType, uint8
 
 __all__ = ["REFERENCE", "Array", "Block", "Line", "Ref"]
 
@@ -24,11 +24,12 @@ class Array:
 
     An output has a `name`, and `made` is the expression that makes it ("" where it
     exists); `home` is the output in whose memory a scratch array lives, if it does.
+    Before statement `floor` the memory of an output still holds what others read.
     """
 
     __slots__ = (
         *("shape", "dtype", "static", "nbytes", "first", "last"),
-        *("name", "made", "home", "viewed", "at"),
+        *("name", "made", "home", "viewed", "at", "floor"),
     )
 
     def __init__(self, shape: tuple, dtype: DType, name: str = "", made: str = ""):
@@ -42,6 +43,7 @@ class Array:
         self.home: Optional[Array] = None
         self.viewed = False
         self.at = 0  # the offset in the arena
+        self.floor = 0
 
 
 class Line(NamedTuple):
@@ -76,9 +78,13 @@ class Block:
         """A reference to a new scratch array; its contents are garbage."""
         return self.enter(Array(shape, dtype))
 
-    def output(self, name: str, shape: tuple, dtype: DType, made: str = "") -> str:
+    def output(
+        self, name: str, shape: tuple, dtype: DType, made: str = "", floor: int = 0
+    ) -> str:
         """A reference to `name`, made by expression `made` where it is first used."""
-        return self.enter(Array(shape, dtype, name, made))
+        array = Array(shape, dtype, name, made)
+        array.floor = floor
+        return self.enter(array)
 
     def enter(self, array: Array) -> str:
         self.arrays.append(array)
@@ -100,6 +106,14 @@ class Block:
             return None
         ref.array.viewed = True
         return self.refer(Ref(ref.array, recipe.format(ref.recipe or "{}")))
+
+    def carve(self, nbytes: int, views: list[tuple[str, str]]) -> list[str]:
+        """References to arrays in `nbytes` of scratch, built as these views of `a`."""
+        array = Array((nbytes,), uint8)
+        array.viewed = True
+        self.arrays.append(array)
+        recipes = (made.replace("view(a,", "view({},", 1) for _, made in views)
+        return [self.refer(Ref(array, recipe)) for recipe in recipes]
 
     def alias(self, text: str, name: str) -> str:
         """What to call `name`, which a statement makes a view of `text`."""

@@ -26,7 +26,7 @@ from .program import Program
 from .source import generate
 from .stored import nbytes
 
-__all__ = ["Executable", "KernelRecord", "compile"]
+__all__ = ["Executable", "KernelRecord", "compile", "listeners", "remembered"]
 
 
 class KernelRecord(NamedTuple):
@@ -50,30 +50,45 @@ class Executable:
     def __init__(self, name: str, source: str, path: Optional[str], kernels: tuple):
         self.name, self.source, self.path, self.kernels = name, source, path, kernels
         self.run: Callable[..., tuple] = load(name, source, path)
+        for listener in listeners:
+            listener(self)
 
     def __call__(self, *arrays: Any) -> tuple:
         """The outputs for these inputs, followed by the donated buffers."""
         return self.run(*arrays)
 
+    def rest(self) -> None:
+        """Give back the scratch that is kept for the next call."""
+        for name, value in self.run.__globals__.items():
+            if name.startswith("pool") and type(value) is list:
+                value.clear()
+
     def __repr__(self) -> str:
         return f"<executable {self.name}: {len(self.kernels)} kernels>"
 
 
+# Hear of every Executable that is made (a profiler, while it is on).
+listeners: list[Callable[[Executable], None]] = []
 _known: dict[Hashable, Executable] = {}
 MOST = 4096  # executables that are remembered
 _lock = threading.Lock()
 
 
 def compile(
-    graph: Graph, donated: Sequence[int] = (), cache: bool = True
+    graph: Graph,
+    donated: Sequence[int] = (),
+    inplace: Sequence[tuple[int, int]] = (),
+    cache: bool = True,
 ) -> Executable:
     """An Executable for `graph`, whose calls have been inlined (`simplify` does).
 
     `donated` numbers the outputs for which the caller brings the array: the function
     then takes these buffers after the inputs, in the order of `donated`, writes the
     outputs into them and returns them. Each must be contiguous, of the output's shape
-    and type, and share no memory with an input. With `cache`, an equal graph of the
-    same name gets the same Executable.
+    and type, and share no memory with an input. `inplace` are pairs (output, input)
+    of one shape and type: the output is written over the array of that input, which
+    shares no memory with other inputs. With `cache`, an equal graph of the same name
+    gets the same Executable.
 
     >>> import numpy as np
     >>> from ...tracer.graph import placeholder
@@ -83,10 +98,10 @@ def compile(
     >>> double(np.ones(3, np.float32))
     (array([2., 2., 2.], dtype=float32),)
     """
-    donated = tuple(donated)
+    donated, inplace = tuple(donated), tuple(inplace)
     if not cache:
-        return build(graph, donated)
-    mark = (graph.name, graph_key(graph), donated)
+        return build(graph, donated, inplace)
+    mark = (graph.name, graph_key(graph), donated, inplace)
     found = _known.get(mark)
     if found is None:
         with _lock:
@@ -94,13 +109,18 @@ def compile(
             if found is None:
                 while len(_known) >= MOST:
                     del _known[next(iter(_known))]
-                found = _known[mark] = build(graph, donated)
+                found = _known[mark] = build(graph, donated, inplace)
     return found
 
 
-def build(graph: Graph, donated: tuple) -> Executable:
+def remembered() -> list[Executable]:
+    """The executables that there are."""
+    return list(_known.values())
+
+
+def build(graph: Graph, donated: tuple, inplace: tuple) -> Executable:
     """Generate, store and load."""
-    source, program = generate(transpose_products(graph), donated)
+    source, program = generate(transpose_products(graph), donated, inplace)
     name = program.graph_name
     return Executable(name, source, keep(name, source), records(program))
 

@@ -11,9 +11,10 @@ from ...tracer.types import HALVES, DType, float32
 from ..axes import elements, key
 from ..regions import ARG, Region
 from .block import Block
+from .inplace import Floors
 from .memory import Finished, finish
 from .narrow import is_narrow
-from .pointwise import statements
+from .pointwise import UFUNCS, statements
 from .program import Program
 from .space import Read, Space, axes_in
 from .spelling import dtype_text, shape_text, size_text
@@ -40,6 +41,7 @@ class _Loop:
         self.space = Space(p, region)
         self.tiling = self.space.tiling
         self.block, self.frame = Block(), Frame()
+        self.floors = Floors(p.plan, p.replaced)
         self.params: list[str] = []  # names inside
         self.given: list[str] = []  # what the caller passes for them
         self.texts: dict[int, str] = {}  # nodes of the region -> their tile
@@ -118,10 +120,16 @@ class _Loop:
             return self.block.array(tile, v.dtype)
         name = self.result(v)
         if not index:
-            return self.block.output(name, tile, v.dtype)
+            return self.block.output(name, tile, v.dtype, "", self.floor(v))
         made = f"{name}{index}"
         self.results[name] = axes
-        return self.block.output(name.replace("y", "b"), tile, v.dtype, made)
+        inner = name.replace("y", "b")
+        return self.block.output(inner, tile, v.dtype, made, self.floor(v))
+
+    def floor(self, v: Value) -> int:
+        """The first statement that may write the tile of output `v`."""
+        x = self.p.replaced.get(self.p.claims.get(v.id, (-1,))[0])
+        return 0 if x is None else self.floors.of(x)
 
     # -- nodes
 
@@ -129,6 +137,7 @@ class _Loop:
         """The statements of one node."""
         if OPS[v.op].kind != "reduce":
             args = [self.load(v, a) for a in v.args]
+            self.floors.read(v, self.block.lines)
             self.texts[v.id] = out = self.target(v)
             tile = self.tiling.tile(self.space.axes(v))
             statements(v, args, out, tile, self.block)
@@ -136,6 +145,8 @@ class _Loop:
             self.late(v)
         else:
             self.reduce(v)
+        if v.op not in UFUNCS:
+            self.floors.read(v, self.block.lines)
 
     def load_whole(self, v: Value) -> str:
         """The tile of a reduction's argument, stretched where it is broadcast."""
@@ -255,9 +266,17 @@ class _Loop:
         finished = finish(self.block, hoist=True)
         symbols = self.symbols(finished)
         body = walk(self.tiling, self.frame, finished)
+        if not self.tiling.threaded:
+            self.use_callers_scratch(finished)
         name = self.p.kernel(self.region, self.params + symbols, body, finished)
         call = f"{name}({', '.join(self.given + symbols)})"
         self.p.block.write(call, shares=tuple(self.shares(finished)))
+
+    def use_callers_scratch(self, finished: Finished) -> None:
+        """Run by one thread, the kernel needs memory only while nothing else runs."""
+        self.params += [name for name, _ in finished.views]
+        self.given += self.p.block.carve(finished.size, finished.views)
+        finished.views = []
 
     def shares(self, finished: Finished) -> Iterator[tuple]:
         """Operands read for the last time, tile by tile, before a result is written."""

@@ -75,7 +75,7 @@ def work_in_output(lines: list[Line], output: Array, dying: dict) -> None:
     at = output.first
     while lines[at].elementwise:
         old = next((a for a in dying.get(at, ()) if fits(a, output, at)), None)
-        if old is None:
+        if old is None or old.first < output.floor:
             return
         old.home, at = output, old.first
         output.first = at

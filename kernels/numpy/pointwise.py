@@ -113,6 +113,8 @@ def cost(v: Value) -> int:
 
 def is_loud(v: Value) -> bool:
     """Whether NumPy may warn while it computes `v`."""
+    if v.dtype is None:
+        return True  # whatever it runs
     if v.op in ("idiv", "rem"):
         return True  # integers may be divided by zero
     kinds = (v.dtype, *(a.dtype for a in v.args))

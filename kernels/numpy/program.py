@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Callable, Hashable, Optional, Sequence
 
 from ...tracer.graph import Graph, Value
+from ...tracer.structure import graph_key
 from ..axes import is_one, key
 from ..regions import Plan, Region
 from .block import Block
 from .fresh import LARGE
+from .inplace import Floors, direct
 from .memory import Finished
 from .pointwise import is_loud
 from .spelling import dtype_text, identifier, shape_text
@@ -28,6 +30,7 @@ class Program:
         donated: Sequence[int],
         names: list[str],
         symbols: list[str],
+        inplace: Sequence[tuple[int, int]] = (),
     ):
         self.graph, self.plan, self.symbols = graph, plan, symbols
         self.block = Block()
@@ -38,6 +41,8 @@ class Program:
         self.tables: dict[str, str] = {}
         self.kernels: dict[str, Kernel] = {}
         self.called: dict[int, str] = {}  # first node of a region -> its kernel
+        self.inners: dict[Hashable, tuple] = {}  # graphs that run inside: name, text
+        self.nest: Callable[[Graph], list[str]] = lambda graph: []
         self.graph_name = identifier(graph.name)
         self.loud = any(is_loud(v) for r in plan.regions for v in r.nodes)
         self.line: Optional[str] = None
@@ -50,6 +55,9 @@ class Program:
             unknown = frozenset(range(1, len(v.shape) + 1))
             self.stored[v.id] = Stored(name, v.shape, unknown)
         self.claims = self.claim_results()
+        self.replaced = {k: graph.inputs[i] for k, i in inplace}
+        self.floors = Floors(plan, self.replaced)
+        self.replace()
 
     # -- statements
 
@@ -76,6 +84,14 @@ class Program:
         self.called[region.nodes[0].id] = known.name
         return known.name
 
+    def inner(self, graph: Graph) -> str:
+        """The name of the function of a graph that runs inside this one."""
+        mark = graph_key(graph)
+        if mark not in self.inners:
+            name = f"{self.graph_name}_in{len(self.inners)}"
+            self.inners[mark] = name, self.nest(graph)
+        return self.inners[mark][0]
+
     # -- results
 
     def claim_results(self) -> dict[int, tuple]:
@@ -87,6 +103,15 @@ class Program:
             if v is not None and v.id not in claims:
                 claims[v.id] = k, out
         return claims
+
+    def replace(self) -> None:
+        """Prepare for the outputs that go where an input is."""
+        fine = direct(self.graph, self.plan, self.claims, self.replaced)
+        for k, x in self.replaced.items():
+            self.donated[k] = self.inputs[x.id]
+            self.solid(x)
+        late = self.replaced.keys() - fine
+        self.claims = {at: c for at, c in self.claims.items() if c[0] not in late}
 
     def behind(self, out: Value, made: dict) -> Optional[Value]:
         """The value whose elements, in order, are those of `out`; None if unknown."""
@@ -111,7 +136,9 @@ class Program:
             if k not in self.donated:
                 maker = "empty" if nbytes(v) < LARGE else "fresh"
                 made = f"{maker}({shape_text(v.shape)}, {dtype_text(v.dtype)})"
-            ref = self.results[k] = self.block.output(name, v.shape, v.dtype, made)
+            floor = self.floors.of(self.replaced.get(k, v))
+            ref = self.block.output(name, v.shape, v.dtype, made, floor)
+            self.results[k] = ref
         return ref
 
     def target(self, v: Value) -> str:
@@ -255,7 +282,26 @@ class Program:
     def returns(self) -> list[str]:
         """Copy what outputs still lack; their names in order."""
         claimed = {k for k, _ in self.claims.values()}
-        for k, out in enumerate(self.graph.outputs):
-            if k not in claimed:
-                self.write(f"copy_into({self.result(k)}, {self.array(out)})")
+        left = [k for k in range(len(self.graph.outputs)) if k not in claimed]
+        for k in left:
+            if k not in self.replaced:
+                self.copy_out(k, self.array(self.graph.outputs[k]))
+        # What goes over an input may be read from another one that goes, too.
+        last = [(k, self.apart(k)) for k in left if k in self.replaced]
+        for k, text in last:
+            self.copy_out(k, text)
         return [self.donated.get(k, f"r{k}") for k in range(len(self.graph.outputs))]
+
+    def copy_out(self, k: int, text: str) -> None:
+        """Write output `k`, which is stored somewhere else."""
+        self.write(f"copy_into({self.result(k)}, {text})")
+
+    def apart(self, k: int) -> str:
+        """Output `k` in memory that no output is written to."""
+        out = self.graph.outputs[k]
+        text, home = self.array(out), self.plan.views[out.id].source
+        if home.id not in self.inputs or len(self.replaced) == 1:
+            return text
+        copy = self.block.array(out.shape, out.dtype)
+        self.write(f"copy_into({copy}, {text})")
+        return copy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Callable, TypeAlias
 
 import numpy as np
 
@@ -17,15 +17,15 @@ from .movement import copy_into, fold_into, pad_into, pool_into
 from .narrow import reduce_narrow
 from .rows import scatter_into, take_into
 from .select import drop_where, keep_where, select
-from .threads import parallel
+from .threads import parallel, threads
 
 # fmt: off
 __all__ = [
     "after", "arena", "argsort_into_new", "copy_into", "drop_where", "erf_half",
     "erf_tile", "erfinv_half", "erfinv_tile", "floats", "fold_into", "fresh",
     "highest", "keep_where", "lowest", "pad_into", "parallel", "pool_into", "quiet",
-    "random_words", "reduce_narrow", "scatter_into", "select", "stretched",
-    "take_into", "view", "windows",
+    "random_words", "reduce_narrow", "reserve", "scatter_into", "select",
+    "stretched", "take_into", "view", "windows",
 ]
 # fmt: on
 
@@ -46,6 +46,12 @@ def arena(nbytes: int) -> Array:
     raw = np.empty(size, np.uint8) if nbytes <= KEPT else fresh(size, BYTE)
     skip = -raw.ctypes.data % 64
     return raw[skip : skip + nbytes]
+
+
+def reserve(pool: list, new: Callable[[], tuple]) -> None:
+    """Have scratch at hand for every thread that may ask for some."""
+    while len(pool) < threads():
+        pool.append(new())
 
 
 def view(a: Array, at: int, shape: tuple, dtype: np.dtype) -> Array:

@@ -38,7 +38,8 @@ class Space:
         sizes = tuple(numel(tuple(self.sizes_of(group))) for group in self.groups)
         inner = self.frame_axes(region.inner)
         work = sum(cost(v) for v in region.nodes)
-        self.tiling = tiling(sizes, inner, self.width(), work)
+        scratch = self.scratch()
+        self.tiling = tiling(sizes, inner, self.width(scratch), work, scratch)
 
     def sizes_of(self, group: list[int]) -> list[Int]:
         return [self.region.shape[a] for a in group]
@@ -104,24 +105,31 @@ class Space:
 
     # -- what a tile weighs
 
-    def width(self) -> int:
+    def width(self, scratch: int) -> int:
         """Bytes that one element takes in all arrays alive at once, at the most.
 
         Rows and columns weigh nothing beside whole tiles.
         """
+        places = self.region.places
+        size = {r.source.id: self.weight(r.source, r.where) for r in self.reads}
+        made = (v for v in self.region.nodes if v.id in self.outputs)
+        size.update((v.id, self.weight(v, places[v.id])) for v in made)
+        return max(1, sum(size.values()) + scratch)
+
+    def scratch(self) -> int:
+        """The same of what is neither read from outside nor handed out."""
         nodes, places = self.region.nodes, self.region.places
         last = {s.id: i for i, v in enumerate(nodes) for s in self.sources(v)}
-        size = {r.source.id: self.weight(r.source, r.where) for r in self.reads}
-        size.update((v.id, self.weight(v, places[v.id])) for v in nodes)
-        outside = {r.source.id for r in self.reads}
-        fixed = sum(size[k] for k in outside | self.outputs)
+        size = {v.id: self.weight(v, places[v.id]) for v in nodes}
         live = most = 0
         for i, v in enumerate(nodes):
             dying = {s.id for s in self.sources(v) if last[s.id] == i}
+            mask = size[v.id] if v.op == "where" else 0
+            most = max(most, live + mask)
             live -= sum(size[k] for k in dying & self.own - self.outputs)
             live += size[v.id] if v.id not in self.outputs and v.id in last else 0
             most = max(most, live)
-        return max(1, fixed + most)
+        return most
 
     def weight(self, v: Value, place: tuple) -> int:
         whole = len(axes_in(place)) == len(self.region.shape)

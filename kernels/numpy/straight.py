@@ -7,7 +7,7 @@ from ...tracer.ops import OPS
 from ...tracer.types import HALVES, float32
 from ..regions import ARG, Region
 from .narrow import is_narrow
-from .pointwise import statements
+from .pointwise import UFUNCS, statements
 from .program import Program
 from .spelling import dtype_text, shape_text
 
@@ -24,8 +24,11 @@ def straight(p: Program, region: Region) -> None:
             reduce_whole(p, v)
         else:
             args = [p.operand(a) for a in v.args]
+            p.floors.read(v, p.block.lines)
             out = p.target(v)
             statements(v, args, out, v.shape, p.block, may_allocate(p, v))
+        if v.op not in UFUNCS:
+            p.floors.read(v, p.block.lines)
 
 
 def may_allocate(p: Program, v: Value) -> bool:

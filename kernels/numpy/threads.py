@@ -9,13 +9,15 @@ depend on the number of threads, and so neither does any result.
 from __future__ import annotations
 
 import os
-import queue
 import threading
-from typing import Callable
+from typing import Any, Callable
 
+from ...tracer.later import Later
 from .floats import floats, quiet
 
 __all__ = ["parallel", "set_threads", "threads"]
+
+queue = Later("queue")
 
 Part = Callable[[int], None]
 
@@ -32,10 +34,11 @@ class _Pool:
         self.size = _asked()
         self.started = 0
         self.lock = threading.Lock()
-        self.work: queue.SimpleQueue = queue.SimpleQueue()
+        self.work: Any = None  # a queue, once there are threads
 
     def grow(self, count: int) -> None:
         with self.lock:
+            self.work = self.work or queue.SimpleQueue()
             while self.started < count:
                 name = f"tracefuse-{self.started}"
                 worker = threading.Thread(target=_serve, args=(self.work,), name=name)
@@ -69,7 +72,7 @@ def set_threads(count: int) -> None:
     _pool.size = count
 
 
-def _serve(work: queue.SimpleQueue) -> None:
+def _serve(work: Any) -> None:
     floats.set(quiet)  # a thread starts with warnings on
     while True:
         work.get().run()

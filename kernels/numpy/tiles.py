@@ -26,6 +26,8 @@ THREADED, WORTH = 100_000, 800_000
 # Parts that a threaded loop is divided in, whatever the number of threads: few where
 # each has totals of its own, else enough that all threads end together.
 PARTS, FINE_PARTS = 16, 64
+# A result takes at least so many times the memory of scratch.
+TIMES = 4
 
 
 class Operand(NamedTuple):
@@ -132,16 +134,21 @@ def wrapped(size: object) -> str:
     return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
-def tiling(sizes: tuple, inner: frozenset, width: int, work: int) -> Tiling:
+def tiling(
+    sizes: tuple, inner: frozenset, width: int, work: int, scratch: int = 0
+) -> Tiling:
     """Choose the loop for a frame of these sizes; `inner` axes stay whole.
 
-    `width` is the bytes that one element takes in all arrays of a tile together, `work`
-    what is done to it, in additions.
+    `width` is the bytes that one element takes in all arrays of a tile together,
+    `scratch` those of them that are no part of a larger array, `work` what is done to
+    it, in additions.
     """
     count = elements(sizes)
     static = all(type(n) is int for n in sizes)
     threaded = not static or (count >= THREADED and count * work >= WORTH)
     tile = _tile_elements(count, width, threaded and static)
+    if scratch:  # is small beside what is computed
+        tile = min(tile, max(LEAST, count // TIMES))
     whole, cut = set(inner), -1
     for a in reversed(range(len(sizes))):
         if a in whole:

@@ -41,6 +41,8 @@ def _check_number(v: Value, name: str, attr: object) -> None:
         part = stack.pop()
         if isinstance(part, tuple):
             stack.extend(part)
+        elif isinstance(part, Graph):
+            check_trusted(part)
         elif not isinstance(part, _PLAIN):
             raise TypeError(f"{v.op}: {name} is made of numbers, not {part!r}")
 

@@ -30,17 +30,19 @@ class Frame:
 def walk(t: Tiling, frame: Frame, tile: Finished) -> list[str]:
     """The body of a kernel: parts that walk tiles, and what runs them."""
     names = [name for name, _ in tile.views]
-    part = list(frame.ahead)
-    if names:
+    part, top = list(frame.ahead), list(frame.top)
+    if names and not t.threaded:  # the caller's scratch
+        top.append(f"ws = {unpacked(names)}")
+    elif names:
         part += ["ws = POOL.pop() if POOL else NEW()", f"{unpacked(names)} = ws"]
     whole = "w" if t.ragged else ""
     part += [whole + line for line in tile.allocs]
     part += [f"{whole}{name} = {made}" for name, made in frame.held]
     part.append("for t in range(c * each, min(c * each + each, tiles)):")
     part += indented([*position(t), *shortened(t, frame, tile), *tile.lines])
-    if names:
+    if names and t.threaded:
         part.append("POOL.append(ws)")
-    body = [*frame.sizes, *counts(t, frame.totals), *frame.top, "", "def part(c):"]
+    body = [*frame.sizes, *counts(t, frame.totals), *top, "", "def part(c):"]
     return [*body, *indented(part), "", "parallel(part, count)", *frame.end]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...amp.ruled import ruled
 from ...arrays.parts import chunk
 from ...arrays.shapes import reshape
 from ...math.composite import in_float32
@@ -82,6 +83,7 @@ def leaky_relu(
     return _done(input, _leaky(input, negative_slope), inplace)
 
 
+@ruled
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """`leaky_relu` with a slope for each channel (dimension 1), or one for all.
 
@@ -201,6 +203,7 @@ def _softplus(x: Tensor, beta: float, threshold: float) -> Tensor:
     return _where(line, x, log1p(exp(_where(line, 0, x) * beta)) / beta)
 
 
+@ruled
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
     return _softplus(input, beta, threshold)
@@ -237,6 +240,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 # -- along a dimension
 
 
+@ruled
 def softmin(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """`softmax` of -x."""
     return softmax(-input, dim, dtype=dtype)

@@ -6,17 +6,20 @@ import math
 from typing import Optional
 
 from ....tracer.types import bool_, int64
+from ...amp.ruled import ruled
 from ...arrays.repeating import repeat_interleave
 from ...arrays.shapes import transpose
 from ...math.composite import iota
 from ...math.products import matmul
 from ...math.scans import softmax
+from ...placing import beside
 from ...tensor import Tensor, pointwise
 from .dropout import dropout
 
 __all__ = ["scaled_dot_product_attention"]
 
 
+@ruled
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -50,6 +53,7 @@ def scaled_dot_product_attention(
     return matmul(dropout(softmax(scores, -1), dropout_p), value)
 
 
+@beside
 def _up_to(scores: Tensor) -> Tensor:
     """True where the key stands no later than the query."""
     from_query, from_key = (iota(scores.shape[-2:], at, int64) for at in (-2, -1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from ....tracer.types import int64, uint8
+from ...amp.ruled import ruled
 from ...arrays.fill import ones
 from ...arrays.shapes import movedim, reshape
 from ...math.comparison import where
@@ -17,6 +18,7 @@ from .reduction import check_reduction, reduced
 __all__ = ["cross_entropy", "nll_loss"]
 
 
+@ruled
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -75,6 +77,7 @@ def _against_probabilities(
     return reduced(loss, reduction)
 
 
+@ruled
 def nll_loss(
     input: Tensor,
     target: Tensor,

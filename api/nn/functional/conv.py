@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, Optional
 
+from ...amp.ruled import ruled
 from ...arrays.shapes import expand, permute, reshape
 from ...tensor import Tensor, apply, view
 from .sliding import all_windows, around, batched, each
@@ -43,7 +44,7 @@ def _conv(dims: int) -> Any:
 
     conv.__name__ = conv.__qualname__ = f"conv{dims}d"
     conv.__doc__ = _CONV.format(sizes=_SIZES[dims])
-    return conv
+    return ruled(conv)
 
 
 _SIZES = {1: "L", 2: "H, W", 3: "D, H, W"}
@@ -161,7 +162,7 @@ def _conv_transpose(dims: int) -> Any:
 
     conv_transpose.__name__ = conv_transpose.__qualname__ = f"conv_transpose{dims}d"
     conv_transpose.__doc__ = _TRANSPOSE.format(dims=dims, sizes=_SIZES[dims])
-    return conv_transpose
+    return ruled(conv_transpose)
 
 
 _TRANSPOSE = """The adjoint of `conv{dims}d`: [N, C, {sizes}] -> [N, O, ...].

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...amp.ruled import ruled
 from ...math.norms import vector_norm
 from ...math.pointwise import sqrt
 from ...math.reductions import sum as total
@@ -22,6 +23,7 @@ def normalize(
     return input / pointwise("where", length < eps, eps, length)
 
 
+@ruled
 def cosine_similarity(
     x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8
 ) -> Tensor:
@@ -41,6 +43,7 @@ def pairwise_distance(
     return vector_norm(x1 - x2 + eps, p, -1, keepdim=keepdim)
 
 
+@ruled
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -56,6 +59,7 @@ def cosine_embedding_loss(
     return reduced(loss, reduction)
 
 
+@ruled
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...placing import beside
 from ...random.draws import bernoulli_mask
 from ...tensor import Tensor, pointwise, write
 
@@ -20,6 +21,7 @@ def dropout(
     return _dropped(input, p, training, inplace, tuple(input.shape))
 
 
+@beside
 def _dropped(
     x: Tensor, p: float, training: bool, inplace: bool, shape: tuple
 ) -> Tensor:

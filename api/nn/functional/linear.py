@@ -6,17 +6,20 @@ from typing import Any, Optional
 
 from ....tracer.record import state
 from ....tracer.types import int32, int64
+from ...amp.ruled import ruled
 from ...arrays.attributes import detach
 from ...arrays.shapes import expand, squeeze, unsqueeze
 from ...arrays.shapes import t as transposed
 from ...math.composite import cast, iota
 from ...math.products import matmul
 from ...math.reductions import sum as total
+from ...placing import beside
 from ...tensor import Tensor, apply, pointwise
 
 __all__ = ["linear", "bilinear", "embedding", "one_hot"]
 
 
+@ruled
 def linear(input: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
     """x @ weight.T + bias.
 
@@ -32,6 +35,7 @@ def linear(input: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tens
     return product if bias is None else product + bias
 
 
+@ruled
 def bilinear(
     input1: Tensor, input2: Tensor, weight: Tensor, bias: Optional[Tensor] = None
 ) -> Tensor:
@@ -76,6 +80,7 @@ def no_negative(index: Tensor, count: Any) -> Tensor:
     return pointwise("where", index < 0, count, index)
 
 
+@beside
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """0 everywhere but 1 at the class: [*] of int64 -> [*, num_classes] of int64.
 

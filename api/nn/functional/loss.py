@@ -7,6 +7,7 @@ import warnings
 from typing import Optional
 
 from ....tracer.record import state
+from ...amp.ruled import ruled
 from ...math.pointwise import abs as magnitude
 from ...math.pointwise import exp, log, log1p
 from ...math.reductions import sum as total
@@ -19,6 +20,7 @@ __all__ += ["poisson_nll_loss", "gaussian_nll_loss", "margin_ranking_loss"]
 __all__ += ["hinge_embedding_loss", "soft_margin_loss"]
 
 
+@ruled
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """The squared difference. A warning when the shapes differ.
 
@@ -31,12 +33,14 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return reduced(away * away, reduction)
 
 
+@ruled
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """The absolute difference."""
     warn_sizes(input, target)
     return reduced(magnitude(input - target), reduction)
 
 
+@ruled
 def smooth_l1_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
@@ -53,6 +57,7 @@ def smooth_l1_loss(
     return reduced(pointwise("where", size < beta, near, size - beta / 2), reduction)
 
 
+@ruled
 def huber_loss(
     input: Tensor,
     target: Tensor,
@@ -72,6 +77,7 @@ def huber_loss(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@ruled
 def kl_div(
     input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
@@ -96,6 +102,7 @@ def kl_div(
     return reduced(loss, reduction)
 
 
+@ruled
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -127,6 +134,7 @@ def _bounded_log(x: Tensor) -> Tensor:
     return pointwise("where", tiny, -100.0, log(pointwise("where", tiny, 1, x)))
 
 
+@ruled
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -151,6 +159,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@ruled
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -191,6 +200,7 @@ def gaussian_nll_loss(
     return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
+@ruled
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -203,6 +213,7 @@ def margin_ranking_loss(
     return reduced(pointwise("where", loss <= 0, 0, loss), reduction)
 
 
+@ruled
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
@@ -213,6 +224,7 @@ def hinge_embedding_loss(
     return reduced(loss, reduction)
 
 
+@ruled
 def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """log(1 + exp(-target * input)), target 1 or -1."""
     score = -target * input

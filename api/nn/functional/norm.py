@@ -10,6 +10,7 @@ import math
 from typing import Any, Optional
 
 from ....tracer.types import HALVES, float32
+from ...amp.ruled import ruled
 from ...arrays.shapes import reshape
 from ...dtypes import finfo
 from ...gradmode import no_grad
@@ -54,6 +55,7 @@ def _trailing(x: Tensor, shape: Any, name: str) -> tuple:
     return tuple(range(-len(wanted), 0))
 
 
+@ruled
 def layer_norm(
     input: Tensor,
     normalized_shape: Any,
@@ -95,6 +97,7 @@ def _channels(t: Optional[Tensor], ndim: int) -> Optional[Tensor]:
     return reshape(t, tuple(t.shape) + (1,) * (ndim - 2))
 
 
+@ruled
 def group_norm(
     input: Tensor,
     num_groups: int,

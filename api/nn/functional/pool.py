@@ -6,12 +6,14 @@ from math import prod
 from typing import Any, Optional
 
 from ....tracer.record import state
+from ...amp.ruled import ruled
 from ...arrays.fill import filled
 from ...arrays.joining import stack
 from ...arrays.parts import narrow
 from ...arrays.shapes import reshape
 from ...math.reductions import mean
 from ...math.reductions import sum as total
+from ...placing import beside
 from ...tensor import Tensor, apply, view
 from .sliding import all_windows, around, batched, each
 
@@ -24,7 +26,7 @@ def _pool(dims: int, pool: Any, name: str, doc: str) -> Any:
     """A pooling function of `dims` dimensions that also takes a single sample."""
     pool.__name__ = pool.__qualname__ = f"{name}_pool{dims}d"
     pool.__doc__ = doc
-    return pool
+    return ruled(pool)
 
 
 def _geometry(
@@ -144,6 +146,7 @@ _AVG = """The mean of every window.
     """
 
 
+@beside
 def _counts(
     x: Tensor,
     size: tuple,

@@ -6,10 +6,12 @@ from math import prod
 from typing import Any, Optional
 
 from ....tracer.types import HALVES, float32, float64, int64
+from ...amp.ruled import ruled
 from ...arrays.gathering import index_select
 from ...arrays.shapes import permute, reshape
 from ...math.composite import cast, iota
 from ...math.pointwise import floor
+from ...placing import beside
 from ...tensor import Tensor, apply, pointwise
 from .sliding import all_windows, around, batched, each
 
@@ -18,6 +20,7 @@ __all__ = ["interpolate", "unfold", "fold", "pixel_shuffle", "pixel_unshuffle"]
 _RANKS = {"linear": 3, "bilinear": 4, "trilinear": 5}
 
 
+@ruled
 def interpolate(
     input: Tensor,
     size: Any = None,
@@ -52,6 +55,7 @@ def interpolate(
     return input
 
 
+@beside
 def _resized(
     x: Tensor, at: int, out: Any, factor: Any, mode: str, align: bool
 ) -> Tensor:

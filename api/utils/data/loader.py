@@ -7,6 +7,8 @@ from collections import deque
 from typing import Any, Callable, Iterable, Iterator, Optional
 
 from ....tracer.later import Later
+from ....tracer.pytree import tree_map
+from ...tensor import Tensor
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, batch_of
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -24,8 +26,9 @@ class DataLoader:
     is `collate_fn(list of samples)`; with batch_size=None samples come one at a time.
 
     With `num_workers` > 0 that many threads of this process fetch batches ahead, in the
-    same order: it helps where fetching waits for files or for NumPy. `pin_memory` and
-    the other options about processes are accepted and change nothing.
+    same order: it helps where fetching waits for files or for NumPy. With `pin_memory`
+    batches lie where a GPU copies from by itself, if there is one. The other options
+    about processes are accepted and change nothing.
 
     ValueError for options that exclude each other.
 
@@ -134,6 +137,13 @@ class DataLoader:
         return map(self._fetch, keys)
 
     def _fetch(self, key: Any) -> Any:
+        batch = self._fetched(key)
+        return self._placed(batch)
+
+    def _placed(self, batch: Any) -> Any:
+        return tree_map(_pinned, batch) if self.pin_memory else batch
+
+    def _fetched(self, key: Any) -> Any:
         if not self._auto_collation:
             return self.collate_fn(self.dataset[key])
         if self.collate_fn is default_collate:
@@ -166,8 +176,12 @@ class DataLoader:
     def _stream(self) -> Iterator:
         samples = iter(self.dataset)
         if self.batch_size is None:
-            yield from map(self.collate_fn, samples)
+            yield from (self._placed(self.collate_fn(x)) for x in samples)
             return
         while batch := list(itertools.islice(samples, self.batch_size)):
             if len(batch) == self.batch_size or not self.drop_last:
-                yield self.collate_fn(batch)
+                yield self._placed(self.collate_fn(batch))
+
+
+def _pinned(x: Any) -> Any:
+    return x.pin_memory() if isinstance(x, Tensor) else x  # type: ignore

@@ -1,0 +1,1 @@
+"""Mixed precision: which functions compute in which float type, and loss scaling."""

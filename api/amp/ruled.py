@@ -1,0 +1,32 @@
+"""The one place where a function meets autocast's table."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Callable, TypeVar
+
+from ...tracer.overlay import state
+from .rules import RULES
+
+__all__ = ["ruled"]
+
+F = TypeVar("F", bound=Callable)
+
+
+def ruled(function: F, name: str = "") -> F:
+    """The function as autocast wants it; itself where the table does not name it.
+
+    The mode of this thread says how to call it (modes.py); none: as it stands.
+    """
+    rules = RULES.get(name or function.__name__)
+    if rules is None:
+        return function
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        mode = state.autocast
+        if mode is None:
+            return function(*args, **kwargs)
+        return mode.call(function, rules, args, kwargs)
+
+    return run  # type: ignore[return-value]

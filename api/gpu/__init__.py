@@ -1,0 +1,1 @@
+"""What a program does with a GPU beside computing: streams, events, memory."""

@@ -1,0 +1,1 @@
+"""What takes the time: kernels, eager operations, and the user's lines behind them."""

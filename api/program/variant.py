@@ -1,0 +1,154 @@
+"""What a program does for one signature, and which signature a call belongs to."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Iterable, Optional, Sequence
+
+from ...tracer.errors import DTypeError, GuardError, ShapeError
+from ...tracer.sizes import Dim, Int, hint
+from ...tracer.spelled import substitute
+from ..jit.tree import Tree, told
+from ..jit.unpack import Kind
+from .plan import Plan
+from .signature import Signature, same, within
+
+__all__ = ["Variant", "choose"]
+
+# What can be wrong with a call, from the farthest miss to the nearest.
+_MISSES = (TypeError, DTypeError, ShapeError, GuardError)
+_SHOWN = 8  # signatures that an error lists
+
+_SIGNS = {
+    "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Variant:
+    """One signature and the tree of ways that were recorded for it.
+
+    `training` says in which mode of the module it was recorded (None: in any).
+    """
+
+    def __init__(self, signature: Signature, training: Optional[bool] = None) -> None:
+        self.signature, self.training = signature, training
+        self.plans: list[Plan] = []
+        self.tree = Tree(signature.name)
+
+    def __str__(self) -> str:
+        modes = {None: "", True: "  # train()", False: "  # eval()"}
+        return f"{self.signature}{modes[self.training]}"
+
+    def add(self, plan: Plan) -> None:
+        """Add a recorded path."""
+        self.tree.add(_Branch(plan))  # type: ignore[arg-type]
+        self.plans.append(plan)
+
+    @property
+    def ways(self) -> set[tuple]:
+        """What the guards of each path saw."""
+        return {tuple(map(told, plan.guards)) for plan in self.plans}
+
+    @property
+    def relied(self) -> set[tuple]:
+        """The comparisons of sizes that Python relied on."""
+        return {row for plan in self.plans for row in plan.sizes}
+
+    def sizes(self, leaves: list, spec: Any, hints: bool = False) -> dict[str, Int]:
+        """The size of each symbol in a call; raises when the call does not fit.
+
+        `hints` takes sizes as they are now, so that nothing is recorded of them.
+        """
+        sizes = self.signature.check(leaves, spec, hints)
+        self._check(sizes)
+        return sizes
+
+    def _check(self, sizes: dict[str, Int]) -> None:
+        for left, sign, right, outcome in self.relied:
+            a, b = substitute(left, sizes), substitute(right, sizes)
+            if _SIGNS[sign](a, b) != outcome:
+                given = ", ".join(f"{n} = {hint(size)}" for n, size in sizes.items())
+                raise GuardError(
+                    f"{self.signature.name}: with {given} it would go a way that was "
+                    f"never recorded: {left} {sign} {right} was {outcome} in its "
+                    "example"
+                )
+
+    def covers(self, other: "Variant") -> bool:
+        """Whether it does all that `other`, which has no symbols, does."""
+        mine, others = self.signature, other.signature
+        sizes: dict[str, Int] = {}
+        pairs = zip(mine.leaves, others.leaves)
+        if mine.spec != others.spec or self.training is not other.training:
+            return False
+        if not all(_serves(kind, x, sizes) for kind, x in pairs):
+            return False
+        try:
+            self._check(sizes)
+        except GuardError:
+            return False
+        return other.ways <= self.ways
+
+
+def _serves(kind: Any, x: Any, sizes: dict[str, Int]) -> bool:
+    """Whether arguments of kind `x` can be given where `kind` is expected."""
+    if not isinstance(kind, Kind) or not isinstance(x, Kind):
+        return same(x, kind)
+    if (kind.dtype, kind.first, len(kind.shape)) != (x.dtype, x.first, len(x.shape)):
+        return False
+    return all(_fits(n, size, sizes) for n, size in zip(kind.shape, x.shape))
+
+
+def _fits(n: Int, size: Int, sizes: dict[str, Int]) -> bool:
+    if isinstance(size, Dim):
+        return False
+    if not isinstance(n, Dim):
+        return n == size
+    return sizes.setdefault(n.text, size) == size and within(size, n)
+
+
+def choose(
+    name: str, variants: Sequence[Variant], call: str, leaves: list, spec: Any
+) -> Variant:
+    """The first variant that takes these arguments; `call` is their description.
+
+    Raises the error of the nearest one, and names what there is, when none does.
+    """
+    misses: list[Exception] = []
+    for variant in variants:
+        try:
+            variant.sizes(leaves, spec, hints=True)
+            return variant
+        except _MISSES as why:
+            misses.append(why)
+    nearest = max(misses, key=_nearness)
+    if len(misses) == 1:
+        raise nearest
+    kind = _MISSES[_nearness(nearest)]
+    raise kind(
+        f"{name} was called as {call}, and holds\n{_listed(variants)}\n"
+        f"The nearest: {nearest}"
+    )
+
+
+def _nearness(error: Exception) -> int:
+    return max(i for i, kind in enumerate(_MISSES) if isinstance(error, kind))
+
+
+def _listed(variants: Iterable[Variant]) -> str:
+    lines = [f"  {variant}" for variant in variants]
+    more = len(lines) - _SHOWN
+    return "\n".join(lines[:_SHOWN] + [f"  and {more} more"] * (more > 0))
+
+
+class _Branch:
+    """A plan in the form in which a Tree takes a path."""
+
+    def __init__(self, plan: Plan):
+        self.plan, self.program = plan, plan.graph
+        self.inputs = [("place", place, None) for place in plan.inputs]
+        self.guards, self.lines = plan.guards, plan.lines

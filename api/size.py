@@ -1,0 +1,26 @@
+"""The shape of a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tracer.pytree import register
+
+__all__ = ["Size"]
+
+
+class Size(tuple):
+    """The shape of a tensor: a tuple that counts its elements."""
+
+    def numel(self) -> Any:
+        """The product of all sizes."""
+        count = 1
+        for size in self:
+            count = count * size
+        return count
+
+    def __repr__(self) -> str:
+        return f"tracefuse.Size({list(self)})"
+
+
+register(Size, lambda x: (x, None), lambda keys, children: Size(children))

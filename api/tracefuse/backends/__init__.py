@@ -1,0 +1,3 @@
+"""`tracefuse.backends`."""
+
+from tracefuse.api.switches import *

@@ -1,0 +1,3 @@
+"""`tracefuse.cpu`."""
+
+from tracefuse.cpu import amp as amp

@@ -1,3 +1,0 @@
-"""`tracefuse.cuda`."""
-
-from tracefuse.api.cuda import *

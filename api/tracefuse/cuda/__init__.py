@@ -1,0 +1,6 @@
+"""`tracefuse.cuda`."""
+
+from tracefuse.api.cuda import *
+from tracefuse.api.gpu.memory import *
+from tracefuse.api.gpu.streams import *
+from tracefuse.cuda import amp as amp

@@ -1,0 +1,1 @@
+"""Function transforms: derivatives and `vmap`, on functions of nested tensors."""

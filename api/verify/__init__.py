@@ -1,0 +1,1 @@
+"""`jit(f, verify=True)`: the plain function beside the compiled one."""

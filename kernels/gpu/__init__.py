@@ -1,0 +1,1 @@
+"""Devices: memory, launches and streams, without PyTorch."""

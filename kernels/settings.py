@@ -1,0 +1,21 @@
+"""Settings of generated GPU code, for the process."""
+
+from __future__ import annotations
+
+__all__ = ["Settings", "settings"]
+
+
+class Settings:
+    """What is compiled from here on.
+
+    `precision` is that of float32 products: "ieee", "tf32" or "tf32x3". `timing` lets
+    configurations be timed at their first launch. `strict` makes a kernel that does not
+    compile an error, instead of the same work on the host.
+    """
+
+    precision = "ieee"
+    timing = False
+    strict = False
+
+
+settings = Settings()

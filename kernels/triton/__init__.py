@@ -1,0 +1,1 @@
+"""SSA -> generated Triton source."""

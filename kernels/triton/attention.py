@@ -1,0 +1,52 @@
+"""Attention without its matrix of scores: what becomes of a graph that has some.
+
+The online softmax of FlashAttention (Dao et al., 2022, arXiv:2205.14135) and the
+division of its backward of FlashAttention-2 (Dao, 2023, arXiv:2307.08691), for
+whatever is done to the scores element by element. Every sink of virtual values (see
+attention_find.py) becomes a result of a *pass* over the scores (attention_passes.py),
+and a pass is a kernel (attention_pass.py).
+"""
+
+from __future__ import annotations
+
+from ...tracer.graph import Graph
+from .attention_delta import with_deltas
+from .attention_find import Found, cores, find
+from .attention_graph import Builder
+from .attention_passes import is_even, passes
+
+__all__ = ["attended"]
+
+# The longest inner axis: float32 fills the registers, most of all without tensor cores.
+WIDEST = {"half": 256, "tf32": 128, "ieee": 64}
+
+
+def attended(graph: Graph, precision: str = "ieee") -> Graph:
+    """The graph with a node `attention` for each pass, its results by `item`.
+
+    `precision` is that of float32 products, "ieee" or "tf32".
+    """
+    if not any(v.op == "exp" for v in graph.nodes()):
+        return graph
+    graph = with_deltas(graph, _all(graph, precision))
+    todo = [p for found in _all(graph, precision) for p in passes(found)]
+    while todo:
+        made, stuck = Builder(graph, todo).build()
+        if made is not None:
+            return made
+        gone = {id(p.found) for p in stuck}  # they wait for one another
+        todo = [p for p in todo if id(p.found) not in gone]
+    return graph
+
+
+def _all(graph: Graph, precision: str) -> list[Found]:
+    found: list[Found] = []
+    taken: set[int] = set()
+    for core in cores(graph.nodes()):
+        one = None if core.p.id in taken else find(graph, core)
+        if one is None or one.width > WIDEST["half" if one.is_half else precision]:
+            continue
+        if not taken & set(one.turned) and all(map(is_even, passes(one))):
+            taken.update(one.turned)
+            found.append(one)
+    return found

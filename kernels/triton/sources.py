@@ -1,0 +1,80 @@
+"""Kernel sources as files: content-addressed, so that tracebacks and triton read them.
+
+`triton.jit` wants the lines of a function. They come from a file in the cache folder,
+or, where that cannot be written, from Python's `linecache`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import os
+import threading
+from pathlib import Path
+from typing import Any, Optional
+
+from ...tracer.later import Later
+from ..numpy.cache import cache_dir
+
+__all__ = [
+    *("LIBRARY", "PRELUDE", "folder", "forget", "library_text"),
+    *("load_source", "module_text", "store"),
+]
+
+hashlib = Later("hashlib")
+
+PRELUDE = """\
+import triton
+import triton.language as tl
+"""
+LIBRARY = "from tracefuse.kernels.triton import library as lib\n"
+
+
+def folder() -> Path:
+    """Where sources and binaries lie."""
+    return cache_dir() / "triton"
+
+
+def library_text() -> str:
+    """The text of the functions that every kernel may call."""
+    files = sorted(Path(__file__).parent.glob("library*.py"))
+    return "".join(f.read_text(encoding="utf-8") for f in files)
+
+
+def module_text(source: str) -> str:
+    """A module that holds this kernel and what it needs."""
+    return f"{PRELUDE}{LIBRARY if 'lib.' in source else ''}\n\n{source}"
+
+
+def load_source(name: str, source: str) -> dict[str, Any]:
+    """Run a module's text; its names. ImportError where triton is missing."""
+    text = module_text(source)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:20]
+    kept = store(folder() / f"{name[:60]}_{digest}.py", text.encode())
+    file = str(kept or f"<tracefuse {name} {digest}>")
+    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+    scope: dict[str, Any] = {"__name__": f"tracefuse_{name}", "__file__": file}
+    exec(builtins.compile(text, file, "exec"), scope)
+    return scope
+
+
+def store(path: Path, data: bytes) -> Optional[Path]:
+    """Write a file under its final name complete; None where that is not possible."""
+    draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(data)
+            os.replace(draft, path)
+        return path
+    except OSError:
+        forget(draft)
+        return None
+
+
+def forget(path: Path) -> None:
+    """Remove a file, if that is possible."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass

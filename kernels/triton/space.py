@@ -1,0 +1,98 @@
+"""The space of a loop as a kernel walks over it: groups of axes, and a tile of them.
+
+Neighbouring axes that every reduction treats alike are one group with one coordinate. A
+tile has one dimension for each group.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, Optional, Sequence
+
+from ...tracer.graph import Value
+from ..regions import ARG, Region, axes_of
+from .blocks import Blocks
+from .emit import Axis
+from .index import Group, Index, number
+
+__all__ = ["Space"]
+
+
+class Space:
+    """The groups of a region and the size of its tile.
+
+    `groups` are pairs (group, axes of the space), `over` the axes that each reduction
+    reduces. `cuts` are axes at which a group ends in any case.
+    """
+
+    def __init__(self, region: Region, cuts: tuple[int, ...] = ()):
+        self.region, self.cuts = region, cuts
+        self.over = {v.id: axes_of(v, region.reads[v.id]) for v in region.reductions}
+        self.groups = grouped(region.shape, list(self.over.values()), cuts)
+        self.position = {
+            axis: (g, k)
+            for g, (_, axes) in enumerate(self.groups)
+            for k, axis in enumerate(axes)
+        }
+        self.blocks = self.chosen()
+
+    def chosen(self) -> Blocks:
+        """The size of the tile."""
+        over = {v.id: self.groups_of(self.over[v.id]) for v in self.region.reductions}
+        late = [over.pop(v.id) for v in self.late]
+        arg = any(v.op in ARG for v in self.region.reductions)
+        sizes = [g.size for g, _ in self.groups]
+        inner = set().union(*over.values())
+        square = self.groups_of(self.cuts)
+        return Blocks(sizes, inner, late, len(self.region.nodes), arg, square)
+
+    @property
+    def late(self) -> list[Value]:
+        """The reductions that leave partial results."""
+        return [v for v in self.region.reductions if v.id in self.region.late]
+
+    def groups_of(self, axes: Iterable[int]) -> set[int]:
+        """The groups that these axes of the space make up."""
+        return {self.position[a][0] for a in axes}
+
+    def axes(self) -> list[Axis]:
+        """The dimensions of the tile."""
+        made = []
+        for g, (walked, _) in enumerate(self.groups):
+            mask = f"m{g}" if self.blocks.is_ragged(g) else None
+            made.append(Axis(walked, f"B{g}", mask))
+        return made
+
+    def coordinate(self, axis: Optional[int]) -> Index:
+        """The index along an axis of the space."""
+        if axis is None:
+            return Index()
+        g, k = self.position[axis]
+        return number(self.groups[g][0], k)
+
+    def place(self, v: Value) -> tuple[Index, ...]:
+        """Where `v` is in the space."""
+        return tuple(map(self.coordinate, self.region.places[v.id]))
+
+    @property
+    def is_long(self) -> bool:
+        """Whether rows are too long to be held as a whole."""
+        return self.blocks.looped is not None
+
+
+def grouped(
+    shape: tuple, reduced: Sequence[frozenset], cuts: Sequence[int] = ()
+) -> list[tuple[Group, tuple]]:
+    """The axes of a space in groups of neighbours that are reduced together."""
+    found: list[list[int]] = []
+    before = None
+    for axis in range(len(shape)):
+        mark = (sum(axis >= c for c in cuts), *(axis in over for over in reduced))
+        if mark == before:
+            found[-1].append(axis)
+        else:
+            found.append([axis])
+        before = mark
+    return [
+        (Group(f"i{g}", tuple(shape[a] for a in axes)), tuple(axes))
+        for g, axes in enumerate(found)
+    ]

@@ -1,0 +1,67 @@
+"""What a recording reads of the outside besides tensors, and what it puts there.
+
+Slots hold tensors (`p.grad`, the state of an optimizer), groups hold numbers, and
+generators hand out random ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .graph import Value, placeholder
+from .overlay import Input, Slot
+from .sizes import Int
+from .types import from_numpy, int64
+
+__all__ = ["Outside"]
+
+
+class Outside:
+    """The part of a recorder that knows of places outside."""
+
+    inputs: list[Input]
+    slots: dict[tuple, tuple]  # (id(owner), key) -> (Slot, first value)
+    written: dict[tuple, tuple]  # the same for places assigned to
+    generators: dict[Any, tuple]  # generator -> (Value, blocks drawn)
+
+    def read_slot(self, owner: Any, key: str, item: bool = False) -> Any:
+        """What an outside place holds; the path will depend on it."""
+        slot = Slot(owner, key, item)
+        now = slot.get()
+        if (id(owner), key) not in self.written:
+            self.slots.setdefault((id(owner), key), (slot, now))
+        return now
+
+    def write_slot(self, owner: Any, key: str, new: Any, item: bool = False) -> None:
+        """Put a tensor (or None) into an outside place; replayed at every call."""
+        slot = Slot(owner, key, item)
+        self.written.setdefault((id(owner), key), (slot, slot.get()))
+        slot.set(new)
+
+    def number(self, owner: Any, key: Any) -> Value:
+        """The float `owner[key]` as a 0-d float64 input, read anew at every call."""
+        for known in self.inputs:
+            if known.kind == "number" and known.owner is owner and known.key == key:
+                return known.value
+        value = placeholder(f"x{len(self.inputs)}", (), from_numpy("float64"))
+        value.data = np.asarray(float(owner[key]))
+        self.inputs.append(Input(value, "number", owner, key))
+        return value
+
+    def draw(self, generator: Any, blocks: Int) -> tuple[Value, Int]:
+        """(state, skip) for a draw of so many Philox blocks from `generator`."""
+        if generator not in self.generators:
+            value = placeholder(f"x{len(self.inputs)}", (2,), int64)
+            value.data = generator.words()
+            self.inputs.append(Input(value, "generator", generator))
+            self.generators[generator] = (value, 0)
+        value, skip = self.generators[generator]
+        self.generators[generator] = (value, skip + blocks)
+        return value, skip
+
+    def undo(self) -> None:
+        """Put back what the recording assigned outside (a failure of ours)."""
+        for slot, before in self.written.values():
+            slot.set(before)
