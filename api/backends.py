@@ -24,7 +24,7 @@ BACKENDS = ("numpy", "triton-interpreter")
 ORACLE = "oracle"  # node by node: what others are compared with
 
 # Imported when something is compiled for the first time.
-numpy_compiler = Later("..kernels.numpy.compile", __package__)
+numpy_compiler = Later("..kernels.numpy.sized", __package__)
 triton_compiler = Later("..kernels.triton.compile", __package__)
 interpreter = Later("..kernels.triton.on_cpu", __package__)
 gpu_programs = Later("..kernels.gpu.programs", __package__)
@@ -82,7 +82,7 @@ def compile_with(name: str, graph: Any, donated: tuple, inplace: tuple = ()) -> 
     if name == ORACLE:
         return oracle.Oracle(graph)
     if check_backend(name) == "numpy":
-        return numpy_compiler.compile(graph, donated, inplace)
+        return numpy_compiler.compile_sized(graph, donated, inplace)
     return triton_compiler.compile(graph, machine(name, settings.precision), donated)
 
 

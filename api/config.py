@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from ..kernels.numpy import threads as pool
+from ..kernels.settings import settings
 from ..tracer.later import Later
 from . import backends
 
 __all__ = ["config"]
 
 logging = Later("logging")
-gpu_programs = Later("..kernels.gpu.programs", __package__)
 
 
 class Config:
@@ -26,6 +26,8 @@ class Config:
     was given, if it is recorded from now on (None: as many as are dear to compute
     again). The rest is computed again. ValueError below 0.
     cuda_graphs: replay jitted programs on a GPU by one launch (True).
+    tune: time the candidates of each kernel on its first use on a GPU, and remember the
+        fastest (None: on a real one; False: the same choice every time, by rule).
     strict: a kernel that does not compile for a GPU is an error, not a warning (False).
     log: level of the logger "tracefuse" (`TRACEFUSE_LOG=INFO`), None for silence.
 
@@ -82,11 +84,20 @@ class Config:
     @property
     def strict(self) -> bool:
         """Whether a kernel that does not compile for a GPU is an error."""
-        return gpu_programs.settings.strict
+        return settings.strict
 
     @strict.setter
     def strict(self, wanted: bool) -> None:
-        gpu_programs.settings.strict = bool(wanted)
+        settings.strict = bool(wanted)
+
+    @property
+    def tune(self) -> bool | None:
+        """Whether kernels for a GPU are chosen by timing."""
+        return settings.timing
+
+    @tune.setter
+    def tune(self, wanted: bool | None) -> None:
+        settings.timing = wanted
 
     @property
     def log(self) -> str | None:

@@ -145,6 +145,8 @@ def require_grad(t: Any, wanted: bool = True) -> Any:
     rec = state.recorder
     if rec is not None:
         rec.seen.pop(id(t), None)
+        if t._array is not None:
+            rec.volatile = "it sets requires_grad of a tensor from outside"
     if rec is None or t._array is not None:
         touch()
     return t

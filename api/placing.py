@@ -87,11 +87,15 @@ def beside(function: F) -> F:
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        if not away.used or state.recorder is not None:
+        if not away.used:
             return function(*args, **kwargs)
-        places = (where(t) for t in args if isinstance(t, Tensor))
-        with made_at(next(places, None)):
-            return function(*args, **kwargs)
+        there = next((where(t) for t in args if isinstance(t, Tensor)), None)
+        if state.recorder is None:
+            with made_at(there):
+                return function(*args, **kwargs)
+        if there is not None:
+            state.recorder.meet(there)
+        return function(*args, **kwargs)
 
     return run  # type: ignore[return-value]
 

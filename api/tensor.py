@@ -28,6 +28,7 @@ from .amp.ruled import ruled
 from .declared import Declared
 from .defaults import defaults
 from .history import remember, require_grad, root_of, tape
+from .host import NUMBERS, row_major, scalar
 from .place import eager, place_for
 from .promotion import common_type
 from .size import Size
@@ -35,7 +36,6 @@ from .size import Size
 __all__ = ["Tensor", "Size"]
 
 F = TypeVar("F", bound=Callable)
-Number = (bool, int, float, Dim)
 
 
 class Tensor(Declared):
@@ -117,7 +117,7 @@ class Tensor(Declared):
         require_grad(self, wanted)
 
 
-OPERANDS = (Tensor, *Number)
+OPERANDS = (Tensor, *NUMBERS)
 
 
 def _compare(op: str, a: Tensor, b: Any, otherwise: bool) -> Any:
@@ -180,7 +180,7 @@ def apply(op: str, *args: Tensor, **attrs: Any) -> Tensor:
     else:
         before = floats.set(quiet)
         try:
-            t = fresh(_row_major(OPS[op].meaning(*arrays, **attrs)))
+            t = fresh(row_major(OPS[op].meaning(*arrays, **attrs)))
         finally:
             floats.reset(before)
     if state.grad and any(map(is_tracked, args)):
@@ -236,11 +236,11 @@ def _pointwise_eager(op: str, operands: tuple, dtypes: tuple) -> Tensor:
 def _pointwise_here(op: str, operands: tuple, dtypes: tuple) -> Tensor:
     arrays = []
     for o, dtype in zip(operands, dtypes):
-        array = o._array if isinstance(o, Tensor) else _scalar(o, dtype.np)
+        array = o._array if isinstance(o, Tensor) else scalar(o, dtype.np)
         arrays.append(array if array.dtype == dtype.np else array.astype(dtype.np))
     before = floats.set(quiet)
     try:
-        return fresh(_row_major(OPS[op].meaning(*arrays)))
+        return fresh(row_major(OPS[op].meaning(*arrays)))
     except ValueError:
         broadcast(*[a.shape for a in arrays])  # the same complaint, in our words
         raise
@@ -249,7 +249,7 @@ def _pointwise_here(op: str, operands: tuple, dtypes: tuple) -> Tensor:
 
 
 def _array_of(o: Any, dtype: DType) -> Any:
-    return o._array if isinstance(o, Tensor) else _scalar(o, dtype.np)
+    return o._array if isinstance(o, Tensor) else scalar(o, dtype.np)
 
 
 def is_away(o: Any) -> bool:
@@ -257,23 +257,13 @@ def is_away(o: Any) -> bool:
     return isinstance(o, Tensor) and isinstance(o._array, Elsewhere)
 
 
-def _row_major(array: Any) -> Any:
-    """Every result lies in row-major order, as it does when it is recorded."""
-    return array if array.flags.c_contiguous else array.copy()
-
-
 _FLAT = frozenset(("eq", "ne", "lt", "le", "and", "or", "xor", "shl", "shr"))
 
 
-def _scalar(number: Any, kind: np.dtype) -> np.ndarray:
-    if not isinstance(number, (*Number, np.generic)):
-        raise TypeError(f"expected a Tensor or a number, got {type(number).__name__}")
-    return np.array(number).astype(kind)
-
-
 def is_tracked(o: Any) -> bool:
-    known = isinstance(o, Tensor) and (o._storage.value is not None or o._steps)
-    return known and tracked(o._storage, o._steps)
+    if not isinstance(o, Tensor) or (o._storage.value is None and not o._steps):
+        return False
+    return tracked(o._storage, o._steps)
 
 
 def _operand(o: Any, dtype: DType, shape: tuple) -> Value:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Sequence
 
-from ..tracer.graph import Graph, Value, placeholder, replace
+from ..tracer.declare import declaring
+from ..tracer.graph import Graph, Value, placeholder, reachable, replace
 from .adjoints import zeros
 from .kept import kept_values
 from .vjp import between, vjp
@@ -51,7 +52,6 @@ class Split(NamedTuple):
         grads = [g for g in found if g is not None]
         return _from(self.forward.name, self.kept, cotangents, grads), reached
 
-
     def _cotangents(self, live: tuple) -> tuple[list, list]:
         if self.joint is None:
             return differentiate(self.forward.outputs, self.wrt, live)
@@ -84,8 +84,16 @@ def split(
     cotangents, found = joint or differentiate(graph.outputs, wrt, live)
     grads = [g for g in found if g is not None]
     kept = tuple(kept_values(graph, grads, cotangents, budget))
+    kept += _telling(graph, (*kept, *cotangents), grads)
     forward = Graph(graph.name, graph.inputs, (*graph.outputs, *kept), graph.guards)
     return Split(forward, kept, tuple(wrt), live, 0, joint)
+
+
+def _telling(graph: Graph, given: tuple, grads: Sequence[Value]) -> tuple:
+    """Inputs that a backward takes for their sizes, which nothing given tells it."""
+    ids = {v.id for v in given}
+    nodes = reachable(grads, lambda v: v.id in ids)
+    return tuple(declaring(nodes, given, graph.inputs))
 
 
 def differentiate(

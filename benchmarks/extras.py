@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import numpy as np
 import tracefuse
@@ -77,20 +78,34 @@ def _host(times: list[float]) -> dict[str, Any]:
 
 
 def _tracefuse_calls(setting: Setting) -> list[tuple[str, Any, Any]]:
-    """As users call it; the executable alone; the same replayed as a graph."""
+    """As users call it, with and without graphs; the same below the face."""
     ours, device = setting.ours[0], setting.device
     host = tracefuse.ones(1024)
     x = host.to(device.label)
-    run = tracefuse.jit(functions.small(tracefuse))
+    run, plain = (tracefuse.jit(functions.small(tracefuse)) for _ in range(2))
+    with without_graphs():
+        plain(x)
     graph = tracefuse.jit(functions.small(tracefuse)).lower(host).graph
     made = compile(graph, machine_of(device))
     array = device.upload(np.ones(1024, np.float32))
     again = Replayed(device, made.run)
     return [
         ("tracefuse", ours, lambda: run(x)),
+        ("tracefuse without graphs", ours, lambda: plain(x)),
         ("tracefuse executable", ours, lambda: made.run(array)),
         ("tracefuse executable, replayed", ours, lambda: again(array)),
     ]
+
+
+@contextmanager
+def without_graphs() -> Iterator[None]:
+    """What is recorded in here is launched kernel by kernel."""
+    before = tracefuse.config.cuda_graphs
+    tracefuse.config.cuda_graphs = False
+    try:
+        yield
+    finally:
+        tracefuse.config.cuda_graphs = before
 
 
 def _torch_calls(engine: Torch) -> list[tuple[str, Any, Any]]:

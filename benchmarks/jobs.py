@@ -115,6 +115,6 @@ def tiny() -> list[Job]:
         epilogue(16, F16),
         *c.attention(1, 2, 16, 16, BF16),
         *c.convolution(1, 4, 4, 8, F32),
-        *c.steps(32),
+        *c.steps(64),
     ]
     return [*special(), COLD, *map(of_case, cases)]

@@ -28,6 +28,7 @@ class Setting:
         self.ours, self.peers, self.torch = list(ours), list(peers), torch
         self.seconds = seconds  # for the timing of one case
         self.simulated = isinstance(ours[0].device, SimulatedDevice)
+        self.patience = 10.0 if self.simulated else 1.0
 
     @property
     def device(self) -> Any:
@@ -52,7 +53,7 @@ def compared(case: Case, setting: Setting, autotune: bool) -> dict[str, Any]:
     found.update(flops=case.flops, ways={})
     right: list[Entrant] = []
     for entrant in entrants(case, setting, autotune):
-        told = checked(entrant, want, case)
+        told = checked(entrant, want, case, setting.patience)
         found["ways"][entrant.name] = told
         results = told.pop("results", 0)
         if entrant.engine is setting.ours[0] and not case.training:
@@ -72,11 +73,13 @@ def entrants(case: Case, setting: Setting, autotune: bool) -> list[Entrant]:
     return made
 
 
-def checked(entrant: Entrant, want: Optional[list], case: Case) -> dict[str, Any]:
+def checked(
+    entrant: Entrant, want: Optional[list], case: Case, patience: float = 1.0
+) -> dict[str, Any]:
     """Whether its answer is right: `correct` None says that nobody knows."""
     seconds = SEARCH if "max-autotune" in entrant.name else ANSWER
     try:
-        with at_most(seconds) as own:
+        with at_most(seconds * patience) as own:
             got = entrant.answer()
     except TooLong as stop:
         if stop.limit is not own:
@@ -84,7 +87,7 @@ def checked(entrant: Entrant, want: Optional[list], case: Case) -> dict[str, Any
         return {"correct": False, "problem": f"compiling {stop}"}
     except Exception as error:
         return {"correct": False, "problem": _brief(error)}
-    told: dict[str, Any] = {"correct": None, "results": _count(got)}
+    told: dict[str, Any] = {"correct": None, "results": _count(got), **entrant.more}
     if want is not None:
         told["error"] = off = distance(got, want)
         told["correct"] = bool(off <= limit(case))

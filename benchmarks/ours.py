@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, NamedTuple, Optional
 
@@ -52,6 +53,16 @@ def chosen(timing: bool, tf32: bool) -> Iterator[None]:
         settings.timing, settings.precision = before
 
 
+@contextmanager
+def heard(notes: dict[str, Any]) -> Iterator[None]:
+    """Note what is warned of: that something runs on the CPU, above all."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        yield
+    if said:
+        notes["warned"] = sorted({str(w.message)[:300] for w in said})
+
+
 class Ours:
     """tracefuse on a device; `timing` lets kernels choose their blocks by the clock.
 
@@ -82,21 +93,23 @@ class Ours:
         f = case.composed(tracefuse, device=where)
         args = tuple(x.to(where) for x in case.tensors(tracefuse))
         run = tracefuse.jit(f)
+        more: dict[str, Any] = {}
 
         def call() -> Any:
             return run(*args)
 
         def answer() -> list:
-            with chosen(self.timing, case.tf32):
+            with chosen(self.timing, case.tf32), heard(more):
                 if not case.training:
-                    self.poison(results(case, call, None))
+                    for _ in range(3):  # recorded, run, captured; then replayed
+                        self.poison(results(case, call, None))
                 found = results(case, call, getattr(f, "numbers", None))
             return [t.cpu().numpy() for t in found]
 
         def graph() -> Optional[Callable]:
             return None if case.training else self.captured(call)
 
-        return Entrant(self.name, self, call, answer, graph, {})
+        return Entrant(self.name, self, call, answer, graph, more)
 
     def poison(self, tensors: list) -> None:
         """Fill results with NaN: the memory is given out again for the next ones."""

@@ -111,7 +111,9 @@ def figures(kernel: Kernel, target: str) -> dict:
     except CompileError as error:
         return {"problem": str(error)[-300:]}
     wrong = []
-    if found.stack:
+    # libdevice keeps a table in local memory for large arguments: no spill.
+    table = 32 if {"sin", "cos"} & set(kernel.ops) else 0
+    if found.stack > table:
         wrong.append(f"spills {found.stack} bytes")
     if found.shared > LIMITS.get(target, 232448):
         wrong.append(f"{found.shared} bytes of shared memory")

@@ -58,10 +58,12 @@ def note(case: dict[str, Any], mine: dict[str, Any]) -> str:
     problem = case.get("problem") or mine.get("problem")
     if problem:
         return problem
+    if "warned" in mine:
+        return mine["warned"][0]
     if mine and mine.get("correct", True) is None:
         return "not checked"
     kinds = [kind for kind in ("graph", "events", "host") if kind in mine]
-    return {"events": "no graph", "host": "host clock"}.get(next(iter(kinds), ""), "")
+    return {"events": "by events", "host": "host clock"}.get(next(iter(kinds), ""), "")
 
 
 def special(cases: dict[str, Any]) -> Iterator[str]:

@@ -9,12 +9,12 @@ class Settings:
     """What is compiled from here on.
 
     `precision` is that of float32 products: "ieee", "tf32" or "tf32x3". `timing` lets
-    configurations be timed at their first launch. `strict` makes a kernel that does not
-    compile an error, instead of the same work on the host.
+    configurations be timed at their first launch (None: on a real GPU). `strict` makes
+    a kernel that does not compile an error, instead of the same work on the host.
     """
 
     precision = "ieee"
-    timing = False
+    timing: bool | None = None
     strict = False
 
 

@@ -96,7 +96,8 @@ def _parts(graph: Graph, wanted: Mapping[int, Value], ends: _Ends) -> Parts:
     given = [v for v in cut if v.id not in ends.late and v.op != "constant"]
     known = ends.kept | {v.id for v in graph.inputs}
     handed = tuple(v for v in given if v.id not in known)
-    given += [v for v in wanted.values() if all(v is not g for g in given)]
+    known = {v.id for v in given}
+    given += [v for v in wanted.values() if v.id not in known]
     stay = (v for k, v in enumerate(graph.outputs) if k not in wanted)
     first = Graph(graph.name, graph.inputs, (*stay, *handed))
     at = {v.id: i for i, v in enumerate(given)}

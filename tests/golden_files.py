@@ -72,14 +72,41 @@ def ways():
     return script
 
 
+class Noisy(nn.Module):
+    """Draws in training; takes one row or several."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor([1.0, 2.0]))
+
+    def forward(self, x):
+        y = x * self.scale
+        return y + torch.rand(2) if self.training else y
+
+
+def signatures():
+    """A program of several signatures, in two modes, with a symbolic size."""
+    script = torch.jit.script(Noisy())
+    for mode in (True, False):
+        script.train(mode)
+        for example in (torch.ones(2), torch.ones(3, 2), torch.ones(5, 2)):
+            script(example)
+    return script
+
+
+FILES = {
+    "v1": {"state": state, "model": model, "ways": ways},
+    "v2": {"signatures": signatures},
+}
+
+
 def write(version: str) -> None:
     """Make the files that do not exist yet."""
-    made = {"state": state(), "model": model(), "ways": ways()}
-    for name, thing in made.items():
+    for name, make in FILES[version].items():
         path = FOLDER / f"{name}.{version}.tracefuse"
         save = torch.save if name == "state" else torch.jit.save
         if not path.exists():
-            save(thing, path)
+            save(make(), path)
             print(path.name, path.stat().st_size)
 
 

@@ -11,8 +11,7 @@ from tracefuse import nn
 
 pytest.importorskip("triton")
 
-from tracefuse.kernels.triton.attention_find import cores  # noqa: E402
-from tracefuse.kernels.triton.attention_mask import Band, band_of  # noqa: E402
+from tracefuse.kernels.triton import attention_pass  # noqa: E402
 
 F = nn.functional
 INF = float("-inf")
@@ -108,7 +107,7 @@ def checked(f: Callable, args: tuple, short: str = "f32") -> Any:
     return made
 
 
-SHAPES = [(37, 16), (2, 130, 16), (2, 3, 37, 40), (2, 64, 64)]
+SHAPES = [(37, 16), (130, 16), (2, 2, 37, 40), (64, 64)]
 
 
 @pytest.mark.parametrize("short", TYPES)
@@ -191,6 +190,41 @@ def test_keys_that_serve_several_heads():
     assert len(passes(made)) == len(made.kernels) == 1
     made = checked(gradients(shared), (q, k, v))
     assert len(passes(made)) == 3 and (33, 33) not in stored(made)
+
+
+def capped(q: Any, k: Any, v: Any) -> Any:
+    return F.softmax(torch.tanh(scores(q, k)) * 2, -1) @ v
+
+
+def turned(q: Any, k: Any, v: Any) -> Any:
+    p = F.softmax((k @ q.transpose(-1, -2)).transpose(-1, -2), -1)
+    return v.transpose(-1, -2) @ p.transpose(-1, -2)
+
+
+def summed(q: Any, k: Any, v: Any) -> Any:
+    p = F.softmax(torch.einsum("hqd,hkd->hqk", q, k) * 0.2, -1)
+    return torch.einsum("hqk,hkd->hqd", p, v)
+
+
+def slanted(q: Any, k: Any, v: Any) -> Any:
+    i, j = torch.arange(q.shape[-2])[:, None], torch.arange(k.shape[-2])[None, :]
+    s = scores(q, k) + torch.tensor([0.1, 0.2])[:, None, None] * (j - i).float()
+    return F.softmax(s.masked_fill(j > i, INF), -1) @ v
+
+
+@pytest.mark.parametrize("f", [capped, turned, summed, slanted])
+def test_other_ways_to_write_it(f):
+    args = three(2, 33, 16)
+    assert len(passes(checked(f, args))) == 1
+    made = checked(gradients(f), args)
+    assert len(passes(made)) == 3 and (33, 33) not in stored(made)
+
+
+def test_positions_beyond_32_bits(monkeypatch):
+    """Nothing of that size fits a test: the same kernels with wide positions."""
+    monkeypatch.setattr(attention_pass, "FAR", 1)
+    made = checked(gradients(library), three(2, 39, 18))
+    assert all("to(tl.int64)" in s.kernel.source for s in passes(made))
 
 
 def test_probabilities_that_are_wanted():
@@ -278,40 +312,3 @@ def test_a_training_step_of_a_transformer_block():
     for a, b in zip(wanted, found):
         np.testing.assert_allclose(b, a, atol=1e-5)
     assert len(passes(made)) == 3 and (40, 40) not in stored(made)
-
-
-# -- masks
-
-
-def band(f: Callable, rows: int = 12, columns: int = 12) -> Band:
-    """The band of the scores of a recorded softmax of `f(scores)`."""
-    graph = torch.jit(lambda x: F.softmax(f(x), -1)).lower(numbers(rows, columns)).graph
-    (core,) = cores(graph.nodes())
-    return band_of(core.scores)
-
-
-def places(x: Any) -> tuple:
-    t, n = x.shape
-    return torch.arange(t)[:, None], torch.arange(n)[None, :]
-
-
-def test_bands_of_masks():
-    def kept(test: Callable) -> Callable:
-        return lambda x: x.masked_fill(~test(*places(x)), INF)
-
-    inf = float("inf")
-    assert band(lambda x: x) == Band()
-    assert band(kept(lambda i, j: j <= i)) == Band(-inf, 0)
-    assert band(kept(lambda i, j: j < i + 3)) == Band(-inf, 2)
-    assert band(kept(lambda i, j: (j <= i) & (j > i - 4))) == Band(-3, 0)
-    assert band(kept(lambda i, j: (j <= i) | (j > i + 4))) == Band()
-    assert band(kept(lambda i, j: 2 * j <= i)) == Band()
-    assert band(kept(lambda i, j: j > i)) == Band(1, inf)
-    assert band(lambda x: x.masked_fill(places(x)[0] < places(x)[1], -1e9)) == Band()
-
-
-def test_whether_every_row_sees_something():
-    inf = float("inf")
-    assert Band(-inf, 0).sees(8, 8) and Band(-inf, 3).sees(8, 4)
-    assert not Band(-inf, -1).sees(8, 8)
-    assert not Band(1, inf).sees(8, 8) and Band(1, inf).sees(8, 9)

@@ -57,8 +57,8 @@ def test_moving_there_and_back(gpu):  # noqa: F811
 
 def test_gradients_flow_through_a_move():
     x = torch.ones(3, requires_grad=True)
-    (x.cuda() * 2).sum().backward()
-    assert x.grad.device.type == "cpu" and x.grad.tolist() == [2, 2, 2]
+    (x.cuda() * torch.arange(3.0, device="cuda")).sum().backward()
+    assert x.grad.device.type == "cpu" and x.grad.tolist() == [0, 1, 2]
     y = torch.ones(3, device="cuda", requires_grad=True)
     y.sum().backward()
     assert y.grad.is_cuda and y.is_leaf
@@ -174,6 +174,9 @@ def test_writes_that_overlap_their_source():
     x = torch.arange(6.0, device="cuda")
     x[1:] = x[:-1]
     assert x.tolist() == [0, 0, 1, 2, 3, 4]
+    y = torch.arange(6000.0, device="cuda")
+    y[::2] = y[:3000]
+    assert y[::2].tolist() == [*range(3000)]
 
 
 def test_host_tensors_take_what_lies_there():
@@ -230,6 +233,22 @@ def test_modules_move_with_their_state():
     other.cpu().load_state_dict(net.state_dict())
     assert not other[0].weight.is_cuda
     assert torch.equal(other[0].weight, net[0].weight.cpu())
+
+
+def test_optimizers_load_their_state_beside_the_parameters():
+    w = torch.ones(3, requires_grad=True)
+    adam = torch.optim.Adam([w])
+    w.sum().backward()
+    adam.step()
+    moved = torch.ones(3, device="cuda", requires_grad=True)
+    again = torch.optim.Adam([moved])
+    again.load_state_dict(adam.state_dict())
+    assert again.state[moved]["exp_avg"].is_cuda
+    assert not again.state[moved]["step"].is_cuda
+    for p, optimizer in ((w, adam), (moved, again)):
+        p.grad = torch.full_like(p, 0.5)
+        optimizer.step()
+    assert_close(moved.cpu() - 1, w - 1 + 0.001, 1e-5)
 
 
 # Files, copies, other libraries

@@ -348,3 +348,26 @@ def test_machine_code_that_is_damaged(tmp_path, monkeypatch):
             torch.jit.load(file, kernels=True)
     with pytest.raises(torch.DeviceError, match="such as 'sm_90', got 'gfx942'"):
         program.save(path, targets=("gfx942",))
+
+
+def test_mixed_precision():
+    found = []
+    for device, jit in (("cpu", False), ("cuda", False), ("cuda", True)):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)).to(device)
+        optimizer = torch.optim.SGD(net.parameters(), lr=1e-2)
+        scaler, x = torch.amp.GradScaler(device), torch.randn(6, 4).to(device)
+
+        def step(x, net=net, optimizer=optimizer, scaler=scaler, device=device):
+            optimizer.zero_grad()
+            with torch.autocast(device, dtype=torch.bfloat16):
+                loss = (net(x).float() ** 2).mean()
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            return loss
+
+        run = torch.jit(step) if jit else step
+        found.append([run(x).item() for _ in range(4)])
+    assert found[0] == pytest.approx(found[1], rel=1e-2)
+    assert found[1] == pytest.approx(found[2], rel=1e-3)

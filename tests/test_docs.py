@@ -60,4 +60,5 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     every = [
         (m[1].strip(), "\n" * text.count("\n", 0, m.start(2)) + m[2]) for m in found
     ]
+    assert len(every) == text.count("\n```python"), "a block is not understood"
     return [block for block in every if TRITON or not block[0]]

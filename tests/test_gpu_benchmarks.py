@@ -67,6 +67,7 @@ def test_ceilings_and_calls(bench):
     calls = run(bench, "--only", "dispatch")["cases"]["dispatch"]["ways"]
     assert {name.split(",")[0] for name in calls} == {
         "tracefuse",
+        "tracefuse without graphs",
         "tracefuse executable",
     }
 
@@ -128,14 +129,13 @@ def test_a_wrong_kernel_is_said_to_be_wrong_and_not_timed(bench, monkeypatch):
 def test_elements_that_nobody_wrote_are_found(bench, monkeypatch):
     from tracefuse.kernels.gpu.simulated import SimulatedLauncher
 
-    launch, first = SimulatedLauncher._launch, []
+    work = SimulatedLauncher._run
 
     def lazy(self, grid, arguments):
-        if self.kernel.name not in first:  # right once, then nothing is written
-            first.append(self.kernel.name)
-            launch(self, grid, arguments)
+        if self.device.count("replay") < 2:  # then what is there is from before
+            work(self, grid, arguments)
 
-    monkeypatch.setattr(SimulatedLauncher, "_launch", lazy)
+    monkeypatch.setattr(SimulatedLauncher, "_run", lazy)
     (case,) = run(bench, "--only", "gelu 2**8 f32")["cases"].values()
     assert case["ways"]["tracefuse"]["correct"] is False
 
@@ -178,6 +178,22 @@ def test_limits_lie_in_each_other():
         with pytest.raises(TooLong, match="stopped after"), at_most(0.01):
             time.sleep(1)
     time.sleep(0.02)
+
+
+def test_what_falls_to_the_cpu_is_noted(bench, monkeypatch):
+    from tracefuse.kernels.gpu.simulated import SimulatedDevice
+    from tracefuse.tracer.errors import CompileError
+
+    from benchmarks.report import report
+
+    def load(self, kernel, config, binary):
+        raise CompileError("nothing compiles")
+
+    monkeypatch.setattr(SimulatedDevice, "load", load)
+    record = run(bench, "--only", "sum all")
+    (case,) = record["cases"].values()
+    assert "nothing compiles" in case["ways"]["tracefuse"]["warned"][0]
+    assert "runs as NumPy on copies" in report(record)
 
 
 def test_no_gpu_is_said(bench, monkeypatch, capsys):

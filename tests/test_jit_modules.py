@@ -208,3 +208,21 @@ def test_an_optimizer_setting_that_changes():
     optimizer.param_groups[0]["weight_decay"] = 1.0
     step()
     assert w.tolist() == [-2.5 - 0.5 * (1 - 2.5)] * 2
+
+
+def test_looking_at_a_step_leaves_the_optimizer_as_it_was():
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def step(x):
+        optimizer.zero_grad()
+        loss = model(x).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    jitted, x = torch.jit(step), torch.ones(4, 3)
+    jitted.lower(x)
+    assert not any(optimizer.state.values())
+    first, second = jitted(x).item(), jitted(x).item()
+    assert second < first

@@ -53,14 +53,22 @@ def check(graph):
     return most
 
 
-SHAPES = ((), (100, 70, 130)), ((), (65, 200, 17)), ((3,), (33, 20, 129)), ((2,), (2, 3, 2))
+SHAPES = (
+    ((), (100, 70, 130)),
+    ((), (65, 200, 17)),
+    ((3,), (33, 20, 129)),
+    ((2,), (2, 3, 2)),
+)
 
 
 @pytest.mark.parametrize("lead, sizes", SHAPES, ids=str)
 @pytest.mark.parametrize("dtype", (ty.float32, ty.bfloat16), ids=lambda t: t.short)
 def test_products(lead, sizes, dtype):
     m, k, n = sizes
-    x, y = placeholder("x", (*lead, m, k), dtype), placeholder("y", (*lead, n, k), dtype)
+    x, y = (
+        placeholder("x", (*lead, m, k), dtype),
+        placeholder("y", (*lead, n, k), dtype),
+    )
     b = placeholder("b", (n,), dtype)
     z = make("dot", (x, y.permute((*range(-len(lead) - 2, -2), -1, -2))))
     z = al.tanh(z * 0.1 + b.expand(z.shape))

@@ -14,7 +14,9 @@ def both(f):
 
     def run(*args):
         *given, g = args
-        xs = [x.detach().requires_grad_() if x.is_floating_point() else x for x in given]
+        xs = [
+            x.detach().requires_grad_() if x.is_floating_point() else x for x in given
+        ]
         y = f(*xs)
         return y.detach(), *torch.autograd.grad(
             y, [x for x in xs if x.requires_grad], g
@@ -100,3 +102,21 @@ def mlp_step():
 def test_a_training_step():
     x, y = torch.zeros(64, 784), torch.zeros(64, dtype=torch.int64)
     assert counted(mlp_step(), x, y) <= 10
+
+
+def test_explain_says_what_runs_on_the_host():
+    def function(x):
+        return torch.sort(x * 2)[0]
+
+    jitted = torch.jit(function, backend="triton-interpreter")
+    jitted(torch.randn(5000))
+    assert "argsort on the host, with copies" in jitted.explain()
+
+
+def test_sizes_become_symbols_for_kernels_too():
+    jitted = torch.jit(lambda x: torch.softmax(x, -1), backend="triton-interpreter")
+    for n in (4, 5, 6, 7):
+        x = torch.randn(n, 8)
+        assert torch.allclose(jitted(x), torch.softmax(x, -1))
+    assert jitted.cache_info()["recordings"] == 2
+    assert "kernel" in jitted.explain()

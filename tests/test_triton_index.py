@@ -25,7 +25,9 @@ class Walk:
         pairs = list(zip(ends, ends[1:]))
         self.groups = [Group(f"i{k}", shape[a:b]) for k, (a, b) in enumerate(pairs)]
         self.shape = shape
-        self.index = tuple(number(g, k) for g in self.groups for k in range(len(g.sizes)))
+        self.index = tuple(
+            number(g, k) for g in self.groups for k in range(len(g.sizes))
+        )
 
     def coordinates(self):
         """An array for each coordinate, over the whole space."""

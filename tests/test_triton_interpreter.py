@@ -14,11 +14,11 @@ import pytest
 triton = pytest.importorskip("triton")
 
 import triton.language as tl  # noqa: E402
+from gpu_kernels import axpy  # noqa: E402
 from tracefuse.kernels.triton import interpreter  # noqa: E402
+from tracefuse.kernels.triton.build import build  # noqa: E402
 from tracefuse.kernels.triton.interpreter import Interpreted  # noqa: E402
 from tracefuse.tracer.errors import DeviceError  # noqa: E402
-from triton.backends.compiler import GPUTarget  # noqa: E402
-from triton.compiler import ASTSource  # noqa: E402
 
 BF16 = ml_dtypes.bfloat16
 TYPES = [np.float32, np.float16, BF16]
@@ -289,11 +289,9 @@ def language() -> list[dict]:
     return [dict(vars(owner)) for owner in owners]
 
 
-def compiled() -> str:
-    types = {"x": "*fp32", "y": "*fp32", "out": "*fp32", "n": "i32", "scale": "fp32"}
-    source = ASTSource(flat, {**types, "B": "constexpr"}, {(5,): 64})
-    target, options = GPUTarget("cuda", 90, 32), {"enable_fp_fusion": False}
-    return triton.compile(source, target=target, options=options).asm["ptx"]
+def compiled() -> bytes:
+    kernel = axpy()
+    return build(kernel, kernel.configs[0], "sm_90").code
 
 
 def test_threads_interpret_and_compile_at_once():
@@ -307,10 +305,8 @@ def test_threads_interpret_and_compile_at_once():
                 wrong.append(n)
 
     def recompile() -> None:
-        with triton.knobs.compilation.scope():
-            triton.knobs.compilation.always_compile = True
-            for _ in range(3):
-                again.append(compiled())
+        for _ in range(3):
+            again.append(compiled())
 
     threads = [threading.Thread(target=t) for t in (interpret, recompile, interpret)]
     for thread in threads:

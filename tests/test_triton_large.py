@@ -40,9 +40,9 @@ def test_long_rows(width):
     assert not found.slow
 
 
-@pytest.mark.parametrize("width", LONG)
+@pytest.mark.parametrize("width", (33_000, 50_257))
 def test_long_rows_normalised_and_back(width):
-    ins, outs = layer_norm_with_gradient(3, width)
+    ins, outs = layer_norm_with_gradient(2, width)
     check(Graph("norm", ins, outs), 2e-4)
 
 

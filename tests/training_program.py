@@ -60,8 +60,10 @@ def write(kind: str, folder: Path) -> None:
     given = [*batches(3), *batches(2, size=4)]
     torch.manual_seed(7)
     losses = [step(x, y).detach() for x, y in given]
-    torch.save({"given": given, "losses": losses, "state": net.state_dict()},
-               folder / "expected")
+    torch.save(
+        {"given": given, "losses": losses, "state": net.state_dict()},
+        folder / "expected",
+    )
 
 
 if __name__ == "__main__":

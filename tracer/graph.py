@@ -159,10 +159,13 @@ def placeholder(name: str, shape: tuple, dtype: DType) -> Value:
     return make("input", (), name=name, shape=shape, dtype=dtype)
 
 
-def reachable(outputs: Iterable[Value], stop: Any = None) -> list[Value]:
+def reachable(
+    outputs: Iterable[Value], stop: Any = None, inside: Any = ()
+) -> list[Value]:
     """All values the outputs depend on, in order of creation (loops, no recursion).
 
-    `stop(value)` true means: take the value, do not look behind it.
+    `stop(value)` true means: take the value, do not look behind it. So does an id that
+    is `inside`, which costs less.
     """
     seen: dict = {}
     stack = list(outputs)
@@ -170,7 +173,7 @@ def reachable(outputs: Iterable[Value], stop: Any = None) -> list[Value]:
         v = stack.pop()
         if v.id not in seen:
             seen[v.id] = v
-            if stop is None or not stop(v):
+            if v.args and v.id not in inside and (stop is None or not stop(v)):
                 stack.extend(v.args)
     return [seen[i] for i in sorted(seen)]
 
@@ -208,7 +211,7 @@ class Graph:
         """Inputs first, then everything the outputs and guards need, in order."""
         roots = (*self.outputs, *(v for v, _ in self.guards))
         inside = {v.id for v in self.inputs}
-        rest = reachable(roots, stop=lambda v: v.id in inside)
+        rest = reachable(roots, inside=inside)
         return [*self.inputs, *(v for v in rest if v.id not in inside)]
 
     def verify(self) -> "Graph":

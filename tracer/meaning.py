@@ -170,6 +170,7 @@ def gather(x: Array, index: Array, batch: int) -> Array:
 def _flatten_batch(x: Array, index: Array, batch: int) -> tuple:
     """Merge the batch axes and the rows of `x`; number the rows accordingly."""
     n, lead = x.shape[batch], x.shape[:batch]
+    index = index.astype(np.int64, copy=False)  # small types hold no large `n`
     _check_range(index, n)
     start = np.arange(math.prod(lead)) * n
     rows = np.where(index < 0, index + n, index)

@@ -25,6 +25,7 @@ class Outside:
     slots: dict[tuple, tuple]  # (id(owner), key) -> (Slot, first value)
     written: dict[tuple, tuple]  # the same for places assigned to
     generators: dict[Any, tuple]  # generator -> (Value, blocks drawn)
+    dicts: dict[int, tuple]  # id -> (a dict that changed, what it held)
 
     def read_slot(self, owner: Any, key: str, item: bool = False) -> Any:
         """What an outside place holds; the path will depend on it."""
@@ -61,7 +62,14 @@ class Outside:
         self.generators[generator] = (value, skip + blocks)
         return value, skip
 
+    def keep_before(self, owner: dict) -> None:
+        """Remember what a dict outside holds, as it is about to change."""
+        self.dicts.setdefault(id(owner), (owner, dict(owner)))
+
     def undo(self) -> None:
         """Put back what the recording assigned outside (a failure of ours)."""
         for slot, before in self.written.values():
             slot.set(before)
+        for owner, held in self.dicts.values():
+            dict.clear(owner)
+            dict.update(owner, held)

@@ -276,8 +276,9 @@ class Pins:
             self.arrays.append(f"a dict of {len(x)} items")
             return
         self.pin(Length(x), None, len(x))
-        for key in list(x):
-            yield self.pin(x, key, x[key])
+        # Not asked by key: a traced size among the keys is found by its number only.
+        for key, value in list(x.items()):
+            yield self.pin(x, key, value)
 
     def _list(self, x: Any) -> Iterator[Any]:
         self.containers |= isinstance(x, list)

@@ -59,6 +59,7 @@ class Recorder(Outside, Meeting):
         self.borders: dict[int, Any] = {}  # id of a leaf Value -> tensor with history
         self.freed: set[int] = set()  # Values that a backward has consumed
         self.pulls = False  # whether Python takes part in a derivative of it
+        self.ruled: set[str] = set()  # functions whose own derivative it left out
         self.guards: list[tuple[Value, Any]] = []
         self.sizes: list[tuple[str, Any]] = []
         self.size_lines: dict[str, Optional[str]] = {}  # guess -> the user's line
@@ -67,6 +68,7 @@ class Recorder(Outside, Meeting):
         self.slots: dict[tuple, tuple] = {}  # (id(owner), key) -> (Slot, first value)
         self.written: dict[tuple, tuple] = {}  # the same for places assigned to
         self.generators: dict[Any, tuple] = {}  # generator -> (Value, blocks drawn)
+        self.dicts: dict[int, tuple] = {}  # dicts that changed, and what they held
         self.following: Any = None  # the Python numbers that it follows
         self.flushed = False  # whether Python has looked at a number
         self.crowded = False  # whether Python looked at more than anybody keeps

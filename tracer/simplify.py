@@ -173,7 +173,7 @@ class _Pass:
     def adopt(self, found: Value) -> Value:
         """The nodes of a rule's answer that are new, simplified in their turn."""
         known: dict[int, Value] = {}
-        for v in reachable([found], stop=lambda v: v.id in self.settled):
+        for v in reachable([found], inside=self.settled):
             if v.id in self.settled:
                 known[v.id] = v
             else:

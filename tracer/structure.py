@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Hashable, Iterable
 
-from .control import graphs
+from .control import GRAPHS, graphs
 from .graph import Graph, Value, reachable
 from .sizes import Dim
 from .types import DType
@@ -48,12 +48,13 @@ def structure_key(outputs: Iterable[Value], inputs: Iterable[Value]) -> Hashable
     appear for inputs only: those of all others follow from them.
     """
     outputs, inputs = tuple(outputs), tuple(inputs)
-    for graph in _called(outputs, inputs):
-        graph_key(graph)
     place: dict[int, Hashable] = {v.id: i for i, v in enumerate(inputs)}
     key: list = [(v.dtype, freeze(v.shape)) for v in inputs]
     inside = set(place)
-    for v in reachable(outputs, stop=lambda v: v.id in inside):
+    nodes = reachable(outputs, inside=inside)
+    for graph in _called(nodes):
+        graph_key(graph)
+    for v in nodes:
         if v.id in inside:
             continue
         if v.op == "constant":
@@ -81,15 +82,11 @@ def same(a: Graph, b: Graph) -> bool:
     return graph_key(a) == graph_key(b)
 
 
-def _called(outputs: tuple, inputs: tuple) -> list[Graph]:
-    """Graphs called from here whose key is not known yet, callees first."""
-    found = _direct(Graph("", inputs, outputs))
-    return [g for first in found for g in nested(first)] if found else []
-
-
-def _direct(graph: Graph) -> list[Graph]:
-    found = (g for v in graph.nodes() for g in graphs(v))
-    return [g for g in found if "structure" not in g.memo]
+def _called(nodes: list[Value]) -> list[Graph]:
+    """Graphs that the nodes call whose key is not known yet, callees first."""
+    found = (g for v in nodes if v.op in GRAPHS for g in graphs(v))
+    new = [g for g in found if "structure" not in g.memo]
+    return [g for first in new for g in nested(first)]
 
 
 def nested(graph: Graph) -> list[Graph]:
@@ -104,6 +101,7 @@ def nested(graph: Graph) -> list[Graph]:
             order[id(g)] = g
             continue
         stack.append((g, True))
-        inner = [inside for v in g.nodes() for inside in graphs(v)]
+        calls = (v for v in g.nodes() if v.op in GRAPHS)
+        inner = [inside for v in calls for inside in graphs(v)]
         stack += [(inside, False) for inside in inner if id(inside) not in order]
     return list(order.values())

@@ -7,7 +7,14 @@ import sys
 from types import CodeType, FrameType
 from typing import Optional
 
-__all__ = ["file_of", "generated", "is_library", "is_our_file", "user_line"]
+__all__ = [
+    "file_of",
+    "generated",
+    "is_library",
+    "is_our_file",
+    "user_level",
+    "user_line",
+]
 
 _HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FLOORS = tuple(
@@ -51,6 +58,15 @@ def user_line() -> Optional[str]:
             return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return None
+
+
+def user_level() -> int:
+    """The `stacklevel` at which a warning of our caller names the user's line."""
+    frame: Optional[FrameType] = sys._getframe(1)
+    level = 1
+    while frame is not None and is_our_file(frame.f_code.co_filename):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def file_of(line: str) -> Optional[str]:

@@ -8,6 +8,7 @@ from typing import Any, Callable, Optional
 
 from ...tracer.types import DType, bfloat16, float16
 from ...tracer.watch import touch
+from ...tracer.where import user_level
 from .. import cuda
 from .modes import Mode, current, enter
 
@@ -62,7 +63,9 @@ class autocast:
     def _is_possible(self) -> bool:
         """Whether it can be on; a warning says why not."""
         if self.device == "cuda" and not cuda.is_available():
-            warnings.warn("CUDA is not available. Disabling autocast.", stacklevel=3)
+            warnings.warn(
+                "CUDA is not available. Disabling autocast.", stacklevel=user_level()
+            )
             return False
         if self.fast_dtype in _LOWER:
             return True
@@ -71,7 +74,7 @@ class autocast:
             f"In {name} autocast, but the target dtype is not supported. Disabling "
             f"autocast.\n{name} Autocast only supports dtypes of "
             f"{', '.join(map(str, _LOWER))} currently.",
-            stacklevel=3,
+            stacklevel=user_level(),
         )
         return False
 

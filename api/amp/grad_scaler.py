@@ -17,6 +17,7 @@ import numpy as np
 from ...tracer.record import state
 from ...tracer.types import float16, float32, float64
 from ...tracer.watch import touch
+from ...tracer.where import user_level
 from .. import cuda
 from ..device import where
 from ..gradmode import no_grad
@@ -88,7 +89,7 @@ class GradScaler(Settings):
             warnings.warn(
                 "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  "
                 "Disabling.",
-                stacklevel=2,
+                stacklevel=user_level(),
             )
             self._enabled = False
         if not self._enabled:

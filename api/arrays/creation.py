@@ -20,6 +20,7 @@ from ...tracer.sizes import Dim
 from ...tracer.storage import Storage, view_array
 from ...tracer.types import DType, bool_, int64, promote_types
 from ...tracer.types import from_numpy as dtype_of
+from ...tracer.where import user_level
 from ..defaults import defaults
 from ..device import place, where
 from ..dtypes import as_dtype
@@ -247,7 +248,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
         warnings.warn(
             "The given NumPy array is not writable: writing to the tensor will fail. "
             "Copy the array if that is meant to work.",
-            stacklevel=2,
+            stacklevel=user_level(),
         )
     rec = state.recorder
     if rec is not None:

@@ -44,7 +44,7 @@ def _spaced(start: Any, end: Any, steps: Int) -> Tensor:
         return i + start
     step = (end - start) / (steps - 1)
     low, high = i * step + start, end - (i * -1 + (steps - 1)) * step
-    first_half = cast(i < steps / 2, float64)
+    first_half = cast(i * 2 < steps, float64)
     return low * first_half + high * (1 - first_half)
 
 

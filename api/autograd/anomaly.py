@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Optional
 import numpy as np
 
 from ...tracer.graph import Value
+from ...tracer.where import user_level
 from ..arrays.grad_fn import step_name
 from ..config import config
 from ..engine import unpacked
@@ -66,7 +67,7 @@ class detect_anomaly(set_detect_anomaly):
         warnings.warn(
             "Anomaly Detection has been enabled. This mode will increase the runtime "
             "and should only be enabled for debugging.",
-            stacklevel=2,
+            stacklevel=user_level(),
         )
         super().__init__(True, check_nan)
 

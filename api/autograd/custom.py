@@ -19,7 +19,7 @@ from ..history import root_of
 from ..tensor import Tensor, fresh, view, wrap
 from .python import World, python
 
-__all__ = ["Rule", "attach", "join", "rebase"]
+__all__ = ["Rule", "attach", "join", "leave_out", "rebase"]
 
 
 class Rule:
@@ -114,6 +114,14 @@ def attach(
     graph = Graph(rule.name, inputs, inputs[rule.count : rule.count + len(came)])
     graph.memo["rule"] = rule
     return make("call", args, graph=graph)
+
+
+def leave_out(name: str, inputs: Sequence[Tensor]) -> None:
+    """Nothing that went into a function is differentiated: note that a recording has
+    its arithmetic only, for programs that are differentiated elsewhere."""
+    floating = any(t.dtype.is_floating_point for t in inputs)
+    if floating and state.recorder is not None and state.grad:
+        state.recorder.ruled.add(name)
 
 
 def _still(v: Value) -> Value:

@@ -14,6 +14,7 @@ from ...autodiff.vjp import between, rule_of, taps, vjp
 from ...tracer.batching import batch
 from ...tracer.elsewhere import away
 from ...tracer.graph import Value, constant, make, placeholder, reachable
+from ...tracer.hearing import hearing, unheard
 from ...tracer.record import Recorder, state
 from ...tracer.sizes import Int
 from ...tracer.storage import Leaf
@@ -94,7 +95,10 @@ def _recorded(
     try:
         pairs = zip(roots, weights)
         cotangents = [_one(r) if w is None else rec.value_of(w) for r, w in pairs]
-        found = _pulled(roots, cotangents, wrt, rows)
+        if hearing.on and not has_python(roots, wrt):
+            found = unheard(_pulled, roots, cotangents, wrt, rows)
+        else:
+            found = _pulled(roots, cotangents, wrt, rows)
     finally:
         state.grad, now.inside = before
     return [None if g is None else _join(rec, g, again) for g in found]

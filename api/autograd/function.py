@@ -8,10 +8,11 @@ from typing import Any, Callable, Optional, Sequence
 
 from ...tracer.graph import Value
 from ...tracer.record import state
+from ...tracer.where import user_level
 from ..gradmode import no_grad
 from ..tensor import Tensor, value_of
 from .context import Context, entries, places
-from .custom import Rule, attach, detached, join, rebase, zero
+from .custom import Rule, attach, detached, join, leave_out, rebase, zero
 from .python import World
 from .slots import leaf_of
 
@@ -50,7 +51,7 @@ class Function:
             f"{type(self)} should not be instantiated. Methods on autograd functions "
             "are all static, so you should invoke them on the class itself.",
             DeprecationWarning,
-            stacklevel=2,
+            stacklevel=user_level(),
         )
 
     @staticmethod
@@ -88,6 +89,7 @@ class Function:
         with no_grad():
             output = _forward(cls, ctx, args, kwargs)
         if not live:
+            leave_out(cls.__name__, inputs)
             return output
         return _remember(cls, ctx, args, inputs, before, output)
 

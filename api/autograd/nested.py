@@ -11,7 +11,7 @@ from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import state
 from ..tensor import Tensor, value_of, wrap
 from .context import Kept, Saved
-from .custom import Rule, attach, detached, join, zero
+from .custom import Rule, attach, detached, join, leave_out, zero
 from .python import Symbols, World
 
 __all__ = ["Custom", "Pulled", "linked"]
@@ -51,6 +51,7 @@ class Custom:
         args = self._positional(args, kwargs)
         inputs = self._tensors(args)
         if not state.grad or not any(t.requires_grad for t in inputs):
+            leave_out(getattr(self, "__name__", "a function"), inputs)
             return self.function(*args)
         return self._differentiable(args, inputs)
 

@@ -13,7 +13,6 @@ import weakref
 from types import CellType
 from typing import Any, Callable, Iterable
 
-from ...tracer.numbers import is_traced
 from ...tracer.pins import Pins
 from ...tracer.pytree import flatten
 from ...tracer.spots import Spot, place, spots
@@ -62,7 +61,7 @@ def _untrace_keys(x: Any) -> None:
         members = [_plain(i) for i in x]
         x.clear()
         x.update(members)
-    if type(x) is dict and any(is_traced(key) for key in x):
+    if type(x) is dict and any(_plain(key) is not key for key in x):
         items = [(_plain(key), value) for key, value in x.items()]
         x.clear()
         x.update(items)

@@ -14,6 +14,7 @@ from ...tracer.pins import Pins
 from ...tracer.pytree import flatten
 from ...tracer.record import state
 from ...tracer.watch import epoch, touch
+from ...tracer.where import user_level
 from ..backends import check_backend, using
 from ..config import config
 from .again import why_again
@@ -257,7 +258,7 @@ class Jitted(Cache):
             warnings.warn(
                 f"{self._name} records at every call and reuses compiled pieces only: "
                 f"{why}. The answers are right; see {self._name}.explain().",
-                stacklevel=4,
+                stacklevel=user_level(),
             )
 
     # -- looking inside

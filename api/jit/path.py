@@ -109,7 +109,7 @@ class Path:
         self.writes = [
             (self.source(shadow.owner), shadow.root) for _, shadow in recording.writes
         ]
-        self.targets = [_target(rec, *write) for write in recording.writes]
+        self.targets = _targets(rec, recording.writes)
         self.beside = _beside(rec, recording.writes, self.targets)
         result, self.result_spec = flatten(recording.result, recording.whole)
         self.result = [self._ref(leaf) for leaf in result]
@@ -251,9 +251,17 @@ def _refilled(rec: Any) -> dict:
     }
 
 
-def _target(rec: Any, storage: Storage, shadow: Any) -> Optional[int]:
-    """Which input of the program is the very array that a write goes to, if one is."""
+def _targets(rec: Any, writes: list) -> list[Optional[int]]:
+    """Which input of the program is the very array that each write goes to."""
+    of: dict[int, list] = {}
     for n, i in enumerate(rec.inputs):
+        if i.kind in ("tensor", "root"):
+            of.setdefault(id(i.owner._storage), []).append((n, i))
+    return [_target(of.get(id(s), ()), s, shadow) for s, shadow in writes]
+
+
+def _target(inputs: Any, storage: Storage, shadow: Any) -> Optional[int]:
+    for n, i in inputs:
         if i.kind == "root" and shadow.root and i.owner._storage is storage:
             return n
         whole = not (shadow.root and memory_steps(shadow.owner._steps))
@@ -264,13 +272,13 @@ def _target(rec: Any, storage: Storage, shadow: Any) -> Optional[int]:
 
 def _beside(rec: Any, writes: list, targets: list) -> list[int]:
     """The inputs that see what is written in another way than the write does."""
-    written = {id(storage) for storage, _ in writes}
+    written, gone = {id(storage) for storage, _ in writes}, {*targets}
     return [
         n
         for n, i in enumerate(rec.inputs)
         if i.kind in ("tensor", "root")
         and id(i.owner._storage) in written
-        and n not in targets
+        and n not in gone
     ]
 
 

@@ -63,8 +63,10 @@ def _shows(rec: Recorder, listener: Listener) -> bool:
         return True
     if not rec.shapes:
         return False
+    # What is seen through another tensor is no input: nothing brings its sizes.
     roots = any(i.kind == "root" for i in rec.inputs)
-    return roots or asks_for_ints(listener.codes)
+    parts = not rec.shapes.keys().isdisjoint(rec.derived)
+    return roots or parts or asks_for_ints(listener.codes)
 
 
 class Recording:

@@ -125,10 +125,16 @@ def _parting(path: Any, before: list) -> str:
 
 
 def _kernel_lines(made: Any) -> Iterator[str]:
+    slow = getattr(made, "slow", ())  # of a GPU program: what has no kernel
     kernels = [k for k in made.kernels if not _VIEWS.issuperset(k.ops)]
+    kernels = [k for k in kernels if not k.name.startswith("host ")]
     yield f"    compiled {made.name}: {_many(len(kernels), 'kernel')}"
     for kernel in kernels:
         yield f"      {kernel.line or '?'}: {_shortened(kernel.ops)}"
+    for op, line in slow:
+        yield f"      {line or '?'}: {op} on the host, with copies (no kernel for it)"
+    if getattr(made, "fallen", False):
+        yield "      all of it on the host, with copies: it did not compile for the GPU"
 
 
 _VIEWS = frozenset(("permute", "reshape", "expand", "slice", "windows"))

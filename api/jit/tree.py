@@ -73,6 +73,8 @@ class Tree:
             here = here.branches.get(outcome)
 
     def _merge(self, path: Path) -> tuple:
+        if not (self.inputs or path.guards) and self._take(path):
+            return path.program.outputs
         known: dict[int, Value] = {}
         for described, v in zip(path.inputs, path.program.inputs):
             known[v.id] = self._input(described, v)
@@ -81,6 +83,18 @@ class Tree:
                 args = tuple(known[a.id] for a in v.args)
                 known[v.id] = self._share(v, args)
         return tuple(known[v.id] for v in path.program.outputs)
+
+    def _take(self, path: Path) -> bool:
+        """The values of a path without forks as they are: there is nothing to share.
+
+        False where several inputs are one place.
+        """
+        inputs = path.program.inputs
+        places = {_place(d): v for d, v in zip(path.inputs, inputs)}
+        if len(places) < len(inputs):
+            return False
+        self._places, self.inputs = places, [*zip(path.inputs, inputs)]
+        return True
 
     def value_of(self, described: tuple) -> Value:
         """The value of an input that some path has."""
@@ -144,7 +158,7 @@ class Tree:
         return found
 
     def _cut(self, outputs: tuple, known: set[int]) -> Graph:
-        nodes = reachable(outputs, stop=lambda v: v.id in known)
+        nodes = reachable(outputs, inside=known)
         inputs = [v for v in nodes if v.id in known]
         inputs += declaring(nodes, inputs, [v for _, v in self.inputs])
         return Graph(self.name, inputs, outputs)

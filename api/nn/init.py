@@ -9,6 +9,7 @@ from typing import Any, Optional
 import numpy as np
 
 from ...tracer.record import state
+from ...tracer.where import user_level
 from ..arrays.creation import from_numpy
 from ..arrays.fill import eye
 from ..gradmode import no_grad
@@ -70,7 +71,7 @@ def trunc_normal_(
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The "
             "distribution of values may be incorrect.",
-            stacklevel=2,
+            stacklevel=user_level(),
         )
     low, high = (math.erf((x - mean) / (std * math.sqrt(2))) for x in (a, b))
     drawn: Any = uniform(tuple(tensor.shape), tensor.dtype, generator)
@@ -182,7 +183,9 @@ def _kaiming(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
 def _is_empty(tensor: Tensor) -> bool:
     empty = 0 in tensor.shape
     if empty:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        warnings.warn(
+            "Initializing zero-element tensors is a no-op", stacklevel=user_level()
+        )
     return empty
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from ...tracer.record import state
 from ...tracer.watch import touch
 
 __all__ = ["Memory", "Remembered"]
@@ -13,11 +14,19 @@ _NOTHING = object()
 
 
 class _Telling(dict):
-    """A dict that tells when what it holds changes."""
+    """A dict that tells when what it holds changes.
+
+    A recording that fails puts it back as it was.
+    """
+
+    def _changing(self) -> None:
+        if state.recorder is not None:
+            state.recorder.root.keep_before(self)
+        touch()
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if self.get(key, _NOTHING) is not value:
-            touch()
+            self._changing()
         super().__setitem__(key, value)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
@@ -36,22 +45,22 @@ class _Telling(dict):
         return self[key]
 
     def __delitem__(self, key: Any) -> None:
-        touch()
+        self._changing()
         super().__delitem__(key)
 
     def pop(self, key: Any, *default: Any) -> Any:
         """As `dict.pop`."""
-        touch()
+        self._changing()
         return super().pop(key, *default)
 
     def popitem(self) -> tuple:
         """As `dict.popitem`."""
-        touch()
+        self._changing()
         return super().popitem()
 
     def clear(self) -> None:
         """As `dict.clear`."""
-        touch()
+        self._changing()
         super().clear()
 
 

@@ -12,6 +12,7 @@ from typing import Any, Callable, Iterable, Optional
 
 from ...tracer.record import state as recording
 from ...tracer.watch import Watched, touch
+from ...tracer.where import user_level
 from ..gradmode import enable_grad, no_grad
 from ..tensor import Tensor, wrap
 from .memory import Memory
@@ -135,7 +136,7 @@ class Optimizer(Watched, Saving):
             warnings.warn(
                 "optimizer contains a parameter group with duplicate parameters; each "
                 "of them moves once for each time it is listed",
-                stacklevel=4,
+                stacklevel=user_level(),
             )
 
     def zero_grad(self, set_to_none: bool = True) -> None:

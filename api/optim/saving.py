@@ -7,7 +7,9 @@ from typing import Any
 
 from ...tracer.watch import touch
 from ..arrays.attributes import clone
+from ..device import where
 from ..math.composite import cast
+from ..placing import moved_to
 from ..tensor import Tensor
 from .memory import Memory
 
@@ -39,7 +41,8 @@ class Saving:
     def load_state_dict(self, state_dict: dict) -> None:
         """Take over options and state. ValueError when the groups do not match.
 
-        Tensors are copied, and cast to the type of their parameter (`step` excepted).
+        Tensors are copied to where their parameter lies, and cast to its type (`step`
+        stays as it is).
         """
         saved = copy.deepcopy(state_dict["param_groups"])
         _check_groups(self.param_groups, saved)
@@ -76,8 +79,10 @@ def _check_groups(own: list, saved: list) -> None:
 def _converted(value: Any, p: Any, key: Any) -> Any:
     """A copy of what was saved, in the type of the parameter."""
     if isinstance(value, Tensor):
-        floating = isinstance(p, Tensor) and p.dtype.is_floating_point
-        return clone(cast(value, p.dtype) if floating and key != "step" else value)
+        if not isinstance(p, Tensor) or key == "step":
+            return clone(value)
+        floating = p.dtype.is_floating_point
+        return clone(moved_to(cast(value, p.dtype) if floating else value, where(p)))
     if isinstance(value, dict):
         return {k: _converted(v, p, k) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -74,11 +74,12 @@ def _program(arrays: dict, metadata: dict, ours: bool, code: dict) -> Program:
     if kind != "program" or "structure" not in metadata:
         raise FormatError(f"a file of kind {show(kind)}, expected a 'program'")
     document = Field(loads(metadata["structure"], "structure"), "structure")
-    head = _several if "signatures" in _keys(document) else _single
+    alone = "signatures" not in _keys(document)
+    head = _single if alone else _several
     name, training, state, rows, kernels = head(document)
     _check_kernels(kernels, code)
     tensors = _state(state, arrays)
-    loader = _Loader(identifier(name), tensors, metadata)
+    loader = _Loader(identifier(name), tensors, metadata, alone)
     variants = [loader.variant(row, training) for row in rows]
     program = Program(variants[0].signature, tensors, training)
     for variant in variants:
@@ -117,8 +118,11 @@ def _mode(field: Field) -> Optional[bool]:
 class _Loader:
     """Reads signatures one after the other; their graphs are numbered through."""
 
-    def __init__(self, name: str, tensors: dict[str, Tensor], metadata: dict) -> None:
+    def __init__(
+        self, name: str, tensors: dict[str, Tensor], metadata: dict, alone: bool
+    ) -> None:
         self.name, self.tensors, self.metadata = name, tensors, metadata
+        self.alone = alone  # whether its one signature stands in the document itself
         self.count = 0
         self.seen: set[Any] = set()
 
@@ -139,7 +143,7 @@ class _Loader:
 
     def fields(self, field: Field, training: Optional[bool]) -> tuple[list, Any]:
         """The fields of a signature, and its mode."""
-        if "state" in field.value if type(field.value) is dict else False:
+        if self.alone:
             rows = [field.below(field.value[key], f".{key}") for key in _SIGNATURE]
             return rows, None
         *rows, mode = field.object(*_SIGNATURE, "training")
@@ -157,11 +161,9 @@ class _Loader:
 
     def check_new(self, field: Field, variant: Variant) -> None:
         """What a call takes must not depend on chance: no signature stands twice."""
-        rows = {str(row) for row in variant.relied}
-        key = (repr(variant.signature.key), variant.training, frozenset(rows))
-        if key in self.seen:
+        if variant.key in self.seen:
             field.wrong("a signature that stands there once")
-        self.seen.add(key)
+        self.seen.add(variant.key)
 
 
 def _check_kernels(field: Field, code: dict) -> None:

@@ -62,6 +62,13 @@ class Plan(NamedTuple):
     sizes: tuple = ()
 
     @property
+    def guarded(self) -> Graph:
+        """The graph with its guards as guards, as people read it."""
+        values, count = self.graph.outputs, len(self.graph.outputs) - len(self.guards)
+        guards = zip(values[count:], self.guards)
+        return Graph(self.graph.name, self.graph.inputs, values[:count], guards)
+
+    @property
     def lines(self) -> tuple:
         """The user's line of each guard."""
         values = self.graph.outputs[len(self.graph.outputs) - len(self.guards) :]

@@ -27,9 +27,10 @@ class Way(Path):
     """
 
     training: Optional[bool] = None
+    ruled: set[str]  # functions whose own derivative is left out
 
     def _program(self) -> Graph:
-        whole = self._recording.program
+        whole, self.ruled = self._recording.program, self._rec.ruled
         values = (*whole.outputs, *(v for v, _ in self._rec.guards))
         known = {v.id: v for v in whole.inputs}
         for v in Graph(self.name, whole.inputs, values).nodes():
@@ -100,7 +101,10 @@ def _place(source: Source, state: State) -> Place:
         return Place("arg", source.at)
     if source.kind == "pin":
         return Place("state", state.name(source.at))
-    raise TraceError("a program cannot read a gradient that an earlier call left")
+    raise TraceError(
+        "a program cannot read a gradient that an earlier call left: call zero_grad() "
+        "inside it before backward(), or trace it while .grad is None"
+    )
 
 
 def _written(source: Source, root: bool, state: State) -> Place:

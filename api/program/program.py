@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional, Sequence
 
-from ...tracer.errors import GuardError, ShapeError
+from ...tracer.errors import GuardError, ShapeError, TraceError
 from ...tracer.graph import Graph, Value, make
 from ...tracer.later import Later
 from ...tracer.pytree import flatten
@@ -27,7 +27,7 @@ from .kernels import kernels_for
 from .plan import Place, Plan, portable
 from .signature import Signature, spelled
 from .storing import save_program
-from .variant import Variant, choose
+from .variant import Variant, listed, merged, takers
 
 __all__ = ["Program"]
 
@@ -59,6 +59,7 @@ class Program(Watched):
     ) -> None:
         self.name, self.training = signature.name, training
         self.variants = [Variant(signature)]
+        self.ruled: set[str] = set()  # functions whose own derivative is left out
         self._state = state
         self._jitted = _Compiled(self)
 
@@ -70,6 +71,26 @@ class Program(Watched):
     def include(self, variant: Variant) -> None:
         """Add a signature with its ways; takes the place of one that has none."""
         self.variants = [v for v in self.variants if v.plans] + [variant]
+        self._changed()
+
+    def update(self, other: "Program") -> None:
+        """Add what another trace of the same function recorded: other signatures, and
+        other ways of the same. TraceError where its tensors are not the very same.
+
+        >>> import tracefuse
+        >>> def f(x):
+        ...     return x * 2 if x.sum() > 0 else x - 1
+        >>> program = tracefuse.jit.trace(f, tracefuse.ones(2))
+        >>> program.update(tracefuse.jit.trace(f, -tracefuse.ones(2)))
+        >>> program(tracefuse.tensor([-1.0, -2.0]))
+        tensor([-2., -3.])
+        """
+        for name, t in other.tensors.items():
+            if self._state.get(name, t) is not t:
+                raise TraceError(f"{name} of {other} is another tensor than of {self}")
+        self.variants = merged([*self.variants, *other.variants])
+        self._state.update(other.tensors)
+        self.ruled |= other.ruled
         self._changed()
 
     def _changed(self) -> None:
@@ -177,18 +198,28 @@ class Program(Watched):
 
     # -- running: the graphs are spliced into the recording of a jitted call
 
-    def variant_for(self, leaves: list, spec: Any) -> Variant:
-        """The one that takes these arguments; raises where there is none."""
+    def variants_for(self, leaves: list, spec: Any) -> list[Variant]:
+        """Those that take these arguments; raises where there is none."""
         modes = (None, self.training)
         known = [v for v in self.variants if v.training in modes] or self.variants
         if len(known) == 1:
-            return known[0]
+            return known
         call = spelled(self.name, leaves, portable(spec))
-        return choose(self.name, known, call, leaves, spec)
+        mode = {None: "", True: " in train()", False: " in eval()"}[self.training]
+        called = f"{self.name} was called{mode} as {call}, and holds\n"
+        return takers(known, leaves, spec, called + listed(self.variants))
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         leaves, spec = flatten((args, kwargs))
-        variant = self.variant_for(leaves, spec)
+        missed: Optional[GuardError] = None
+        for variant in self.variants_for(leaves, spec):
+            try:
+                return self._run_as(variant, leaves, spec)
+            except _NeverRecorded as why:  # another one may have gone there
+                missed = missed or why
+        raise missed or AssertionError
+
+    def _run_as(self, variant: Variant, leaves: list, spec: Any) -> Any:
         sizes = variant.sizes(leaves, spec)
         inputs = variant.tree.inputs
         known = {v.id: self._value(place, leaves) for (_, place, _), v in inputs}
@@ -214,13 +245,17 @@ class Program(Watched):
             found = _branch(here, seen)
             if found is None:
                 known = ", ".join(map(str, here.branches))
-                raise GuardError(
+                raise _NeverRecorded(
                     f"{self.name}: at {here.line} the program saw {seen!r}, a way that "
                     f"was never recorded (recorded: {known}). Trace it with an example "
                     "that goes there as well."
                 )
             here = found
         return here
+
+
+class _NeverRecorded(GuardError):
+    """At a guard, not somewhere inside."""
 
 
 def _branch(fork: Fork, seen: Any) -> Any:
@@ -251,7 +286,7 @@ class _Compiled(Jitted):
         found: dict = {}
         known: dict[str, int] = {}
         try:
-            kinds = self._program.variant_for(leaves, spec).signature.leaves
+            kinds = self._program.variants_for(leaves, spec)[0].signature.leaves
         except (TypeError, RuntimeError):  # which the run itself is to raise
             return {}
         for x, kind in zip(leaves, kinds):

@@ -65,4 +65,4 @@ def _inside(v: Value, names: list[str]) -> Any:
 def _rule(v: Value) -> Any:
     """The rule of a call; one that only computes again (a checkpoint) is none."""
     rule = v.attrs["graph"].memo.get("rule") if v.op == "call" else None
-    return rule if hasattr(rule, "count") else None
+    return rule if isinstance(getattr(rule, "count", None), int) else None

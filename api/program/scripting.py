@@ -10,7 +10,6 @@ from ...tracer.pytree import rebuild
 from ...tracer.sizes import Dim
 from ..jit.entry import Entry
 from ..jit.jitted import Jitted
-from ..jit.path import NotKept
 from ..jit.recording import Again, Recording, record
 from ..jit.unpack import Kind, kinds_of
 from .planning import Way, plan_of
@@ -18,7 +17,7 @@ from .program import Program
 from .signature import Signature
 from .state import State, mode_of
 from .storing import described
-from .tracing import argument_names, bare
+from .tracing import argument_names, bare, name_of
 from .variant import Variant
 
 __all__ = ["Script", "script"]
@@ -31,6 +30,10 @@ class Script(Jitted):
     """
 
     _path = Way
+
+    def __init__(self, function: Callable, dynamic_shapes: Optional[dict] = None):
+        super().__init__(function, dynamic_shapes)
+        self._name = name_of(function)
 
     def program(self) -> Program:
         """All ways recorded so far, of every signature, as they would be replayed now.
@@ -48,6 +51,8 @@ class Script(Jitted):
         program = Program(variants[0].signature, state.tensors, mode if moded else None)
         for variant in variants:
             program.include(variant)
+        for path in (path for entry in self._all() for path in entry.tree.paths):
+            program.ruled |= path.ruled  # type: ignore[attr-defined]
         return program
 
     def _entries_now(self, mode: Optional[bool]) -> list[Entry]:
@@ -148,10 +153,9 @@ def _variants(name: str, entries: Sequence[Entry], state: State) -> list[Variant
         state.arguments = _names(state, entry)
         for path in entry.tree.paths:
             variant.add(plan_of(path, state))
-        key = (signature.key, variant.training, frozenset(variant.relied))
-        known = made.setdefault(key, variant)
+        known = made.setdefault(variant.key, variant)
         if known is not variant and _holds(entry):
-            _merge(known, variant)
+            known.merge(variant)
     found = list(_without_modes(list(made.values())))
     found = [v for v in found if not any(_rather(w, v) for w in found)]
     return sorted(found, key=_generality)
@@ -160,20 +164,6 @@ def _variants(name: str, entries: Sequence[Entry], state: State) -> list[Variant
 def _names(state: State, entry: Entry) -> list[str]:
     args, kwargs = rebuild(entry.spec, [object() for _ in entry.leaves])
     return argument_names(state.function, args, kwargs)
-
-
-def _merge(known: Variant, other: Variant) -> None:
-    """Add the ways that only `other` has."""
-    for plan, way in zip(other.plans, map(_seen, other.plans)):
-        if plan.guards and () not in known.ways and way not in known.ways:
-            try:
-                known.add(plan)
-            except NotKept:  # they looked at other things: the first one stands
-                return
-
-
-def _seen(plan: Any) -> tuple:
-    return tuple(plan.guards)
 
 
 def _without_modes(variants: list[Variant]) -> Iterator[Variant]:

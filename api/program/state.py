@@ -6,9 +6,12 @@ buffers, optimizers what they remember of each parameter.
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Any, Iterable, Iterator, Optional, Sequence
 
+from ...tracer.codes import is_foreign
+from ...tracer.owners import is_users_class
 from ...tracer.types import float64
 from ..arrays.fill import full
 from ..nn.module import Module
@@ -16,6 +19,9 @@ from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 
 __all__ = ["State", "mode_of"]
+
+_MOST = 10_000  # objects that are looked through
+_SMALL = 64  # items of a container that is
 
 
 class State:
@@ -33,6 +39,9 @@ class State:
         modules = [(at, x) for at, x in found if isinstance(x, Module)]
         for at, module in sorted(modules, key=lambda pair: -_count(pair[1])):
             self._name_module(at, module)
+        for at, x in found:
+            if isinstance(x, Tensor) and at and id(x) not in self._names:
+                self._give(id(x), at)
         for at, x in found:
             if isinstance(x, Optimizer):
                 self._name_optimizer(at, x)
@@ -97,15 +106,36 @@ def mode_of(function: Any) -> Optional[bool]:
 
 
 def roots(function: Any) -> Iterator[tuple[str, Any]]:
-    """(name, object) of what a callable is, is bound to, or finds by name."""
-    owner = getattr(function, "__self__", function)  # `model.forward` too
-    yield "", owner
-    if not isinstance(owner, (Module, types.FunctionType)):
-        yield from getattr(owner, "__dict__", {}).items()
-    plain = getattr(function, "__func__", function)
-    plain = getattr(plain, "__wrapped__", plain)
-    if isinstance(plain, types.FunctionType):
-        yield from _named(plain)
+    """(name, object) of the modules, optimizers and tensors that a callable is, is
+    bound to, or finds by name: in its variables, and in plain objects and small
+    containers that stand there."""
+    waiting: list[tuple[str, Any]] = [("", getattr(function, "__self__", function))]
+    waiting.append(("", getattr(function, "__func__", function)))
+    seen: dict[int, Any] = {}
+    while waiting and len(seen) < _MOST:
+        name, x = waiting.pop(0)
+        if id(x) in seen:
+            continue
+        seen[id(x)] = x
+        if isinstance(x, (Module, Optimizer, Tensor)):
+            yield name, x
+        else:
+            waiting += _below(name, x)
+
+
+def _below(name: str, x: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(x, types.MethodType):
+        yield from ((name, x.__self__), (name, x.__func__))
+    elif isinstance(x, functools.partial):
+        yield from ((name, part) for part in (x.func, *x.args, *x.keywords.values()))
+    elif isinstance(x, types.FunctionType):
+        yield from () if is_foreign(x.__code__) else _named(x)
+        yield name, getattr(x, "__wrapped__", None)
+    elif type(x) in (list, tuple, dict) and len(x) <= _SMALL:
+        rows = x.items() if isinstance(x, dict) else enumerate(x)
+        yield from ((f"{name}.{key}" if name else str(key), v) for key, v in rows)
+    elif is_users_class(type(x)) and not isinstance(x, (type, types.ModuleType)):
+        yield from [*getattr(x, "__dict__", {}).items()]
 
 
 def _named(f: types.FunctionType) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,6 @@ import warnings
 from typing import Any, Mapping
 
 from ...tracer.errors import TraceError
-from ...tracer.graph import Graph
 from ...tracer.pytree import Spec
 from ...tracer.sizes import Dim, Int
 from ...tracer.text import print_graph
@@ -36,7 +35,7 @@ def save_program(program: Any, f: Any, kernels: Mapping[str, Any] = _NONE) -> No
         TraceError: it refers to an object that only this process has.
         OSError: the path cannot be written; what was there is unchanged.
     """
-    plans, lost = program.plans, []
+    plans, lost = program.plans, sorted(program.ruled)
     if len(plans) > MOST_PATHS:
         raise TraceError(f"{len(plans)} ways; a file holds at most {MOST_PATHS}")
     structure = _structure(program)
@@ -44,7 +43,7 @@ def save_program(program: Any, f: Any, kernels: Mapping[str, Any] = _NONE) -> No
         structure["kernels"] = [*kernels]
     metadata = {"kind": "program", "structure": dumps(structure)}
     for n, plan in enumerate(plans):
-        metadata[graph_key(n)] = print_graph(arithmetic(_guarded(plan), lost))
+        metadata[graph_key(n)] = print_graph(arithmetic(plan.guarded, lost))
     if lost:
         _warn(program.name, lost)
     arrays = {name: in_host(t._array) for name, t in program.tensors.items()}
@@ -71,7 +70,7 @@ def _variant(variant: Any) -> dict:
 
 def described(variant: Any) -> str:
     """All of what a variant does, as text."""
-    graphs = [print_graph(_guarded(plan)) for plan in variant.plans]
+    graphs = [print_graph(plan.guarded) for plan in variant.plans]
     return "\n".join([str([_path(plan) for plan in variant.plans]), *graphs])
 
 
@@ -80,20 +79,13 @@ def _warn(name: str, lost: list[str]) -> None:
     warnings.warn(
         f"{name}: a file holds no Python, so the custom derivative of {which} is left "
         "out: the gradient of the loaded program is that of its arithmetic",
-        stacklevel=5,
+        stacklevel=4,
     )
 
 
 def graph_key(n: int) -> str:
     """The metadata key of the text of path number n."""
     return f"graph.{n}" if n else "graph"
-
-
-def _guarded(plan: Plan) -> Graph:
-    """The graph with its guards as guards, as people read it."""
-    outputs, count = plan.graph.outputs, len(plan.graph.outputs) - len(plan.guards)
-    guards = zip(outputs[count:], plan.guards)
-    return Graph(plan.graph.name, plan.graph.inputs, outputs[:count], guards)
 
 
 def _signature(signature: Any) -> dict:

@@ -16,7 +16,7 @@ from .program import Program
 from .signature import Signature
 from .state import State
 
-__all__ = ["trace", "argument_names", "bare"]
+__all__ = ["trace", "argument_names", "bare", "name_of"]
 
 
 def trace(
@@ -37,14 +37,16 @@ def trace(
     shapes = symbolic_shapes(f, args, {}, dynamic_shapes)
     leaves, spec = flatten((args, {}))
     kinds = bare(kinds_of(leaves, shapes))
-    signature = Signature(_name(f), kinds, spec)
+    signature = Signature(name_of(f), kinds, spec)
     signature.check(leaves, spec)  # one symbol has one size
     recording = record(signature.name, f, args, {}, shapes)
     state = State(f, argument_names(f, args, {}))
     program = Program(signature, state.tensors)
     try:
         _check(recording)
-        program.add(plan_of(Way(recording, leaves), state))
+        way = Way(recording, leaves)
+        program.add(plan_of(way, state))
+        program.ruled |= way.ruled
     except NotKept as why:
         raise TraceError(f"{signature.name} cannot be traced: {why}") from None
     finally:
@@ -61,7 +63,8 @@ def _as_tuple(example_inputs: Any) -> tuple:
     return tuple(example_inputs)
 
 
-def _name(f: Callable) -> str:
+def name_of(f: Callable) -> str:
+    """What its program is called."""
     name = getattr(f, "__name__", type(f).__name__)
     return name if name.isidentifier() else "program"
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import operator
 from typing import Any, Iterable, Optional, Sequence
 
-from ...tracer.errors import DTypeError, GuardError, ShapeError
+from ...tracer.errors import DTypeError, GuardError, ShapeError, TraceError
 from ...tracer.sizes import Dim, Int, hint
 from ...tracer.spelled import substitute
+from ..jit.path import NotKept
 from ..jit.tree import Tree, told
 from ..jit.unpack import Kind
 from .plan import Plan
 from .signature import Signature, same, within
 
-__all__ = ["Variant", "choose"]
+__all__ = ["Variant", "listed", "merged", "takers"]
 
 # What can be wrong with a call, from the farthest miss to the nearest.
 _MISSES = (TypeError, DTypeError, ShapeError, GuardError)
@@ -57,6 +58,26 @@ class Variant:
     def relied(self) -> set[tuple]:
         """The comparisons of sizes that Python relied on."""
         return {row for plan in self.plans for row in plan.sizes}
+
+    @property
+    def key(self) -> tuple:
+        """What tells variants apart."""
+        rows = frozenset(map(str, self.relied))
+        return self.signature.key, self.training, rows
+
+    def merge(self, other: "Variant") -> bool:
+        """Add the ways that only `other` has; False if they cannot be together."""
+        for plan in other.plans:
+            way = tuple(map(told, plan.guards))
+            if way in self.ways:
+                continue
+            if self.plans and (() in self.ways or not way):
+                return False
+            try:
+                self.add(plan)
+            except NotKept:
+                return False
+        return True
 
     def sizes(self, leaves: list, spec: Any, hints: bool = False) -> dict[str, Int]:
         """The size of each symbol in a call; raises when the call does not fit.
@@ -111,38 +132,61 @@ def _fits(n: Int, size: Int, sizes: dict[str, Int]) -> bool:
     return sizes.setdefault(n.text, size) == size and within(size, n)
 
 
-def choose(
-    name: str, variants: Sequence[Variant], call: str, leaves: list, spec: Any
-) -> Variant:
-    """The first variant that takes these arguments; `call` is their description.
+def takers(
+    variants: Sequence[Variant], leaves: list, spec: Any, called: str
+) -> list[Variant]:
+    """The variants that take these arguments; `called` tells how and what there is.
 
     Raises the error of the nearest one, and names what there is, when none does.
     """
     misses: list[Exception] = []
+    found: list[Variant] = []
     for variant in variants:
         try:
             variant.sizes(leaves, spec, hints=True)
-            return variant
+            found.append(variant)
         except _MISSES as why:
             misses.append(why)
-    nearest = max(misses, key=_nearness)
+    if found:
+        return found
     if len(misses) == 1:
-        raise nearest
+        raise misses[0]
+    ranked = zip(map(_nearness, misses), (_ranks(v, leaves) for v in variants), misses)
+    nearest = max(ranked, key=lambda row: row[:2])[2]
     kind = _MISSES[_nearness(nearest)]
-    raise kind(
-        f"{name} was called as {call}, and holds\n{_listed(variants)}\n"
-        f"The nearest: {nearest}"
-    )
+    raise kind(f"{called}\nThe nearest: {nearest}")
 
 
 def _nearness(error: Exception) -> int:
     return max(i for i, kind in enumerate(_MISSES) if isinstance(error, kind))
 
 
-def _listed(variants: Iterable[Variant]) -> str:
+def _ranks(variant: Variant, leaves: list) -> int:
+    """How many arguments have as many axes as they should."""
+    pairs = zip(variant.signature.leaves, leaves)
+    kinds = [(k, x) for k, x in pairs if isinstance(k, Kind) and hasattr(x, "shape")]
+    return sum(len(k.shape) == len(x.shape) for k, x in kinds)
+
+
+def listed(variants: Iterable[Variant]) -> str:
+    """One on each line, of many the first."""
     lines = [f"  {variant}" for variant in variants]
     more = len(lines) - _SHOWN
     return "\n".join(lines[:_SHOWN] + [f"  and {more} more"] * (more > 0))
+
+
+def merged(variants: Iterable[Variant]) -> list[Variant]:
+    """Those of the same signature, mode and sizes as one, with the ways of all."""
+    made: dict[Any, Variant] = {}
+    for variant in variants:
+        # Into new ones, so that a failure leaves all as they were.
+        empty = Variant(variant.signature, variant.training)
+        if not made.setdefault(variant.key, empty).merge(variant):
+            raise TraceError(
+                f"{variant} was traced twice, and looked at other values for no "
+                "visible reason: did something change that it reads?"
+            )
+    return list(made.values())
 
 
 class _Branch:

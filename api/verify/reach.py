@@ -137,6 +137,14 @@ def _sequence(name: str, items: Iterable) -> Iterator[tuple[str, Any]]:
         yield f"{name}[{i}]", item
 
 
+def _members(name: str, items: Any) -> Iterator[tuple[str, Any]]:
+    """By what they are: in which order a set has them is nobody's concern."""
+    plain = [x for x in items if isinstance(x, PLAIN)]
+    yield from ((f"{x!r} in {name}", x) for x in plain)
+    rest = sorted((x for x in items if not isinstance(x, PLAIN)), key=id)
+    yield from ((f"member {i} of {name}", x) for i, x in enumerate(rest))
+
+
 def _class(name: str, kind: type) -> Iterator[tuple[str, Any]]:
     if owners.is_users_class(kind):
         for key, value in list(vars(kind).items()):
@@ -153,7 +161,8 @@ _VISITS: list[tuple[Any, Any]] = [
     ((staticmethod, classmethod), lambda name, x: [(name, x.__func__)]),
     (Watched, _attributes),
     (dict, _items),
-    ((list, tuple, set, frozenset), _sequence),
+    ((list, tuple), _sequence),
+    ((set, frozenset), _members),
     (type, _class),
     (types.ModuleType, lambda name, x: ()),
 ]

@@ -17,11 +17,11 @@ from ...tracer.types import BY_NUMPY, DType
 from ...tracer.where import user_line
 from .array import DeviceArray
 from .device import Device
-from .programs import program
+from .programs import machine_of, program
 
 __all__ = ["compute", "pointwise"]
 
-KEPT = 8192  # programs remembered for each device
+KEPT = 8192  # programs remembered for each machine
 _ready: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
@@ -58,7 +58,7 @@ def _kinds(arrays: Sequence) -> tuple:
 def _find(
     device: Any, key: tuple, build: Callable[[list], Value], arrays: Sequence
 ) -> Callable[..., tuple]:
-    known = _ready.setdefault(device, {})
+    known = _ready.setdefault(machine_of(device), {})
     run = known.get(key)
     if run is None:
         while len(known) >= KEPT:

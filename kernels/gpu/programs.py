@@ -21,6 +21,7 @@ from ..numpy import compile as numpy_compiler
 from ..settings import settings
 from ..triton.compile import compile
 from .array import DeviceArray
+from .cuda import CudaDevice
 from .device import Device
 from .machine import GpuMachine
 
@@ -36,7 +37,8 @@ _sent: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 def machine_of(device: Device) -> GpuMachine:
     """The machine of a device with the settings as they are."""
     machines = _machines.setdefault(device, {})
-    key = (settings.precision, settings.timing)
+    real, wanted = isinstance(device, CudaDevice), settings.timing
+    key = (settings.precision, real if wanted is None else wanted)
     if key not in machines:
         machines[key] = GpuMachine(device, *key)
     return machines[key]

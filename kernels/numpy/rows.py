@@ -37,6 +37,7 @@ def check_range(index: Array, n: int) -> None:
 def _merge_batch(x: Array, index: Array, batch: int) -> tuple:
     """`x` with batch axes and rows merged, and the numbers of the rows then."""
     n, lead = x.shape[batch], x.shape[:batch]
+    index = index.astype(np.int64, copy=False)  # small types hold no large `n`
     many = math.prod(lead)
     start = (np.arange(many) * n).reshape(lead + (1,) * (index.ndim - batch))
     rows = np.where(index < 0, index + n, index) + start

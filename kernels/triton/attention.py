@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from ...tracer.graph import Graph
 from .attention_delta import with_deltas
-from .attention_find import Found, cores, find
+from .attention_find import cores, find, readers
 from .attention_graph import Builder
-from .attention_passes import is_even, passes
+from .attention_passes import Pass, is_even, passes
 
 __all__ = ["attended"]
 
@@ -28,8 +28,9 @@ def attended(graph: Graph, precision: str = "ieee") -> Graph:
     """
     if not any(v.op == "exp" for v in graph.nodes()):
         return graph
-    graph = with_deltas(graph, _all(graph, precision))
-    todo = [p for found in _all(graph, precision) for p in passes(found)]
+    founds = [group[0].found for group in _all(graph, precision)]
+    graph = with_deltas(graph, founds)
+    todo = [p for group in _all(graph, precision) for p in group]
     while todo:
         made, stuck = Builder(graph, todo).build()
         if made is not None:
@@ -39,14 +40,17 @@ def attended(graph: Graph, precision: str = "ieee") -> Graph:
     return graph
 
 
-def _all(graph: Graph, precision: str) -> list[Found]:
-    found: list[Found] = []
+def _all(graph: Graph, precision: str) -> list[list[Pass]]:
+    """The passes of each attention of a graph."""
+    found: list[list[Pass]] = []
     taken: set[int] = set()
+    users = readers(graph)
     for core in cores(graph.nodes()):
-        one = None if core.p.id in taken else find(graph, core)
+        one = None if core.p.id in taken else find(graph, core, users)
         if one is None or one.width > WIDEST["half" if one.is_half else precision]:
             continue
-        if not taken & set(one.turned) and all(map(is_even, passes(one))):
+        group = passes(one)
+        if not taken & set(one.turned) and all(map(is_even, group)):
             taken.update(one.turned)
-            found.append(one)
+            found.append(group)
     return found

@@ -57,16 +57,24 @@ def _within(v: Value, start: Value) -> bool:
     return any(x is start for x in reachable([v], stop=lambda x: x.id <= start.id))
 
 
-def vanishes(v: Value, e: Value) -> bool:
+def vanishes(v: Value, e: Value, known: Optional[dict[int, bool]] = None) -> bool:
     """Whether `v` is 0 wherever `e` is."""
-    if v is e or v.op == "constant" and v.attrs["value"] == 0:
-        return True
+    known = {e.id: True} if known is None else known
+    if v.id not in known:
+        known[v.id] = _vanishes(v, [vanishes(a, e, known) for a in _flow(v)])
+    return known[v.id]
+
+
+def _flow(v: Value) -> tuple:
+    """The arguments whose zeros count."""
     if v.op in ("cast", "neg", "permute", "reshape", "stop_gradient", "abs"):
-        return vanishes(v.args[0], e)
-    if v.op == "mul":
-        return any(vanishes(a, e) for a in v.args)
-    if v.op == "div":
-        return vanishes(v.args[0], e)
-    if v.op in ("add", "sub"):
-        return all(vanishes(a, e) for a in v.args)
-    return v.op == "where" and all(vanishes(a, e) for a in v.args[1:])
+        return v.args
+    if v.op in ("mul", "add", "sub"):
+        return v.args
+    return {"div": v.args[:1], "where": v.args[1:]}.get(v.op, ())
+
+
+def _vanishes(v: Value, zeros: list[bool]) -> bool:
+    if v.op == "constant":
+        return v.attrs["value"] == 0
+    return any(zeros) if v.op == "mul" else bool(zeros) and all(zeros)

@@ -12,7 +12,7 @@ from typing import Callable, Iterable, Optional
 from ...tracer.graph import Graph, Value, make, node, reachable
 from ...tracer.types import float32
 from .attention_chain import chain
-from .attention_find import Found, Sink, by_row, swapped
+from .attention_find import Core, Found, Sink, by_row, swapped
 
 __all__ = ["again", "with_deltas"]
 
@@ -49,35 +49,43 @@ def again(v: Value, get: Callable[[Value], Value]) -> Value:
 
 def _delta(found: Found, sink: Sink) -> Optional[Callable]:
     """How a sum over `p * (g / total)` comes from the output, of gradient `g`."""
-    if sink.value.op != "sum" or sink.kept or sink.virtual.op != "mul":
+    parts = _quotient(found.core, sink)
+    dot = _gradient(found, parts[0]) if parts is not None else None
+    if parts is None or dot is None:
         return None
-    core = found.core
-    a, b = sink.virtual.args
-    other = b if a is core.p else a if b is core.p else None
-    if other is None:
-        return None
-    negative = other.op == "neg"
-    other = other.args[0] if negative else other
-    if other.op != "div" or by_row(other.args[1]) is not core.total:
-        return None
-    dot = _gradient(found, other.args[0])
-    weights = _weights(found, other.args[0], dot) if dot is not None else None
-    if dot is None or weights is None or weights.shape[:-2] != dot.shape[:-2]:
+    g, negative = parts
+    weights = _weights(found, g, dot)
+    if weights is None or weights.shape[:-2] != dot.shape[:-2]:
         return None
 
     def recipe(get: Callable[[Value], Value]) -> Value:
-        g, vt = map(get, dot.args)
+        do, vt = map(get, dot.args)
         v = swapped(vt)
         if v is None:
             v = make("permute", (vt,), axes=_swap(vt))
         o = _output(found, weights, v, get)
         if o is None:
             o = make("dot", (get(weights), v))
-        total = (g.cast(float32) * o.cast(float32)).sum((-1,))
-        total = total.reshape(core.total.shape) / get(core.total)
-        return -total if negative else total
+        sums = (do.cast(float32) * o.cast(float32)).sum((-1,))
+        delta = sums.reshape(found.core.total.shape) / get(found.core.total)
+        return -delta if negative else delta
 
     return recipe
+
+
+def _quotient(core: Core, sink: Sink) -> Optional[tuple[Value, bool]]:
+    """`g` of a sum over `p * (g / total)`, and whether that is negative."""
+    if sink.value.op != "sum" or sink.kept or sink.virtual.op != "mul":
+        return None
+    a, b = sink.virtual.args
+    other = b if a is core.p else a
+    if core.p is not a and core.p is not b:
+        return None
+    negative = other.op == "neg"
+    other = other.args[0] if negative else other
+    if other.op != "div" or by_row(other.args[1]) is not core.total:
+        return None
+    return other.args[0], negative
 
 
 def _swap(v: Value) -> tuple:
@@ -100,8 +108,8 @@ def _weights(found: Found, g: Value, dot: Value) -> Optional[Value]:
         v = sink.virtual
         if sink.solid is None or chain(v, found.core.p) != factors:
             continue
-        if found.turned[v.id]:
-            v = swapped(v) or v
+        other = swapped(v) if found.turned[v.id] else None
+        v = v if other is None else other
         if not found.turned[v.id]:
             return v
     return None

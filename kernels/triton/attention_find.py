@@ -19,7 +19,8 @@ from ...tracer.types import HALVES, float32
 from ..regions import kind_of
 from .attention_chain import chain
 
-__all__ = ["Core", "Found", "Sink", "by_row", "cores", "find", "swapped"]
+__all__ = ["Core", "Found", "Sink", "by_row", "cores", "find"]
+__all__ += ["readers", "swapped"]
 
 TYPES = (*HALVES, float32)
 WIDEST = 256  # the longest inner axis, and the widest result
@@ -142,14 +143,23 @@ def swapped(v: Value) -> Optional[Value]:
 # -- what is virtual
 
 
-def find(graph: Graph, core: Core) -> Optional[Found]:
-    """The attention around a softmax; None if it is none."""
+def readers(graph: Graph) -> dict[int, list[Value]]:
+    """Who reads each value."""
+    found: dict[int, list[Value]] = {}
+    for v in graph.nodes():
+        for a in dict.fromkeys(v.args):
+            found.setdefault(a.id, []).append(v)
+    return found
+
+
+def find(graph: Graph, core: Core, users: dict[int, list]) -> Optional[Found]:
+    """The attention around a softmax; None if it is none. `users` are the readers."""
     found = Found(core)
     if any(type(n) is not int or not n for n in core.scores.shape):
         return None
     if min(core.scores.shape[-2:]) < 2 or core.e.dtype not in TYPES:
         return None
-    finder = _Finder(graph, found)
+    finder = _Finder(graph, found, users)
     if not finder.pull(core.scores, False) or not found.dots:
         return None
     finder.push()
@@ -158,13 +168,9 @@ def find(graph: Graph, core: Core) -> Optional[Found]:
 
 
 class _Finder:
-    def __init__(self, graph: Graph, found: Found):
-        self.found, self.graph = found, graph
-        self.nodes = graph.nodes()
-        self.users: dict[int, list[Value]] = {}
-        for v in self.nodes:
-            for a in v.args:
-                self.users.setdefault(a.id, []).append(v)
+    def __init__(self, graph: Graph, found: Found, users: dict[int, list]):
+        self.found, self.users = found, users
+        self.virtual: dict[int, Value] = {}
         self.results = {v.id for v in graph.outputs}
         shape = found.core.scores.shape
         self.size, self.count = shape[-2:], _elements(shape)
@@ -198,9 +204,12 @@ class _Finder:
             other = _turn(v)
             is_virtual = other is not None and self.pull(v.args[0], turned ^ other)
         if is_virtual:
-            self.found.turned[v.id] = turned
-            self.queue.append(v)
+            self.enter(v, turned)
         return is_virtual
+
+    def enter(self, v: Value, turned: bool) -> None:
+        self.found.turned[v.id], self.virtual[v.id] = turned, v
+        self.queue.append(v)
 
     def is_score(self, v: Value) -> bool:
         """A product of narrow matrices, neither of them virtual."""
@@ -226,34 +235,27 @@ class _Finder:
             if other is None or not self.fits(v):
                 return
             turned ^= other
-        self.found.turned[v.id] = turned
-        self.queue.append(v)
+        self.enter(v, turned)
 
     # -- sinks
 
     def settle(self) -> None:
         """Who takes virtual values in."""
-        kept: set[int] = set()
-        virtual = self.found.turned
-        for v in self.nodes:
-            if v.id in virtual:
-                if v.id in self.results and v.id not in kept:
-                    self.keep(v, kept)
+        takers: dict[int, Value] = {}
+        kept = {i: v for i, v in self.virtual.items() if i in self.results}
+        for v in self.virtual.values():
+            takers.update((user.id, user) for user in self.users.get(v.id, ()))
+        for v in takers.values():
+            if v.id in self.virtual:
                 continue
-            own = [a for a in dict.fromkeys(v.args) if a.id in virtual]
-            if not own:
-                continue
+            own = [a for a in dict.fromkeys(v.args) if a.id in self.virtual]
             sink = self.sink(v, own[0]) if len(own) == 1 else None
-            if sink is not None:
+            if sink is None:
+                kept.update((a.id, a) for a in own)
+            else:
                 self.found.sinks.append(sink)
-                continue
-            for a in own:
-                self.keep(a, kept)
-
-    def keep(self, v: Value, kept: set[int]) -> None:
-        if v.id not in kept:
-            kept.add(v.id)
-            self.found.sinks.append(Sink(v, v, True, True))
+        self.found.sinks += [Sink(v, v, True, True) for v in kept.values()]
+        self.found.sinks.sort(key=lambda s: s.value.id)
 
     def sink(self, v: Value, virtual: Value) -> Optional[Sink]:
         """`v`, if it sums up or multiplies `virtual`."""

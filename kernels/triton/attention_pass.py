@@ -47,11 +47,7 @@ class Attention:
         self.wanted = [s for s in self.work.sinks if s.value.id in self.items]
         self.writes = [self.items[s.value.id] for s in self.wanted]
         self.reads = v.args
-        *batch, m, n = self.work.core.scores.shape
-        self.b = Group("b", tuple(batch))
-        self.rows, self.columns = rows, columns = Group("i", (m,)), Group("j", (n,))
-        sides = (rows, columns) if self.work.rows else (columns, rows)
-        self.stays, self.walk = sides
+        self.groups()
         self.nodes, self.precision = self.behind(), precision
         self.configs = self.candidates()
         axes = [self.axis(self.stays, "BS"), self.axis(self.walk, "BW")]
@@ -63,6 +59,14 @@ class Attention:
         self.kernel = self.wrap(name)
 
     # -- the tile
+
+    def groups(self) -> None:
+        """Batch, rows and columns: which of them stays."""
+        *batch, m, n = self.work.core.scores.shape
+        self.b = Group("b", tuple(batch))
+        self.rows, self.columns = Group("i", (m,)), Group("j", (n,))
+        sides = self.rows, self.columns
+        self.stays, self.walk = sides if self.work.rows else sides[::-1]
 
     def candidates(self) -> tuple[Config, ...]:
         """The tiles to choose from."""

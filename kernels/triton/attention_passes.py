@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Iterable, Sequence
 
 from ...tracer.graph import Value, reachable
-from ...tracer.ops import OPS
 from ..regions import kind_of
 from .attention_chain import chain
 from .attention_find import Core, Found, Sink
@@ -96,7 +95,8 @@ def is_even(p: Pass) -> bool:
 def _place(sink: Sink, passes: list[Pass], found: Found) -> None:
     """Let a later pass that this sink does not wait for do it, or one of its own."""
     waits = leaves(Pass(found, sink.rows), [sink])
-    before = [n for n, p in enumerate(passes) if _follows(waits, p.values())]
+    later = list(enumerate(passes))[1:]  # whoever waits for the first comes after it
+    before = [n for n, p in later if _follows(waits, p.values())]
     for p in passes[max([0, *before]) + 1 :]:
         if p.rows is sink.rows:
             p.sinks.append(sink)
@@ -139,11 +139,14 @@ def _is_made(v: Value, size: tuple[int, int]) -> bool:
     """Whether a pass makes up `v` itself rather than reading it."""
     if v.op in MOVES or v.op in SOURCES:
         return True
-    if kind_of(v) not in ("pointwise", "compare"):
+    if not _is_plain(v):
         return False
     if v.shape[-2:] in (size, size[::-1]):
         return True
-    return not any(
-        x.op == "input" or x.op not in OPS or OPS[x.op].kind in ("reduce", "contract")
-        for x in reachable([v])
-    )
+    return all(map(_is_plain, reachable([v], stop=lambda x: not _is_plain(x))))
+
+
+def _is_plain(v: Value) -> bool:
+    if v.op in MOVES or v.op in SOURCES:
+        return True
+    return kind_of(v) in ("pointwise", "compare")

@@ -41,18 +41,27 @@ TENSOR: Table = {
     128: ((32, 32, 4, 1), (16, 32, 4, 1)),
 }
 
+# Where random numbers are drawn as well.
+LONG: dict[tuple[str, int], Row] = {
+    ("online", 128): (64, 64, 8, 2),
+    ("columns", 128): (32, 64, 8, 2),
+}
+
 
 def candidates(
     width: int, stays: int, walk: int, kind: str, precision: str, long: bool = False
 ) -> tuple[Config, ...]:
     """Tiles that fit scores of these sizes; `precision` is "half", "ieee" or "tf32".
 
-    Where much is done to each score (`long`), only the first leaves registers enough.
+    Where much is done to each score (`long`), one of them leaves registers enough.
     """
     single = EXACT if precision == "ieee" else TENSOR
     halves = {"online": ONLINE, "rows": ROWS, "columns": COLUMNS}
     table = halves[kind] if precision == "half" else single
-    rows = table[max(64, power(width))][: 1 if long else None]
+    width = max(64, power(width))
+    rows = table[width]
+    if long:
+        rows = (LONG.get((kind, width), rows[0]) if precision == "half" else rows[0],)
     return tuple(dict.fromkeys(_fitted(row, stays, walk) for row in rows))
 
 

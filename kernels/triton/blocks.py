@@ -32,7 +32,8 @@ class Blocks:
 
     `inner` are the groups reduced inside the loop, `late` the groups of each late
     reduction, `nodes` how many values are computed; with `whole`, no row is walked.
-    `square` are two groups along which memory is read and written.
+    `square` are two groups along which memory is read and written; `large` says that
+    an element takes many registers.
 
     >>> softmax = Blocks([4096, 1000], {1}, [], 5)
     >>> softmax.sizes, softmax.configs()[0].warps
@@ -47,9 +48,11 @@ class Blocks:
         nodes: int = 1,
         whole: bool = False,
         square: Iterable[int] = (),
+        large: bool = False,
     ):
         self.groups, self.inner, self.late = list(groups), inner, list(late)
         self.square = frozenset(square)
+        self.target = TARGET // 2 if large else TARGET
         self.free = [g for g in range(len(groups)) if g not in inner]
         self.looped = None if whole else self.too_long(nodes)
         self.sizes = self.chosen()
@@ -77,7 +80,7 @@ class Blocks:
         if self.square:
             for g in self.square:
                 sizes[g] = min(power(self.groups[g]), SQUARE)
-            return sizes
+            return self.filled(sizes)
         budget = self.budget(prod(sizes))
         for g in reversed(self.free):
             most = COLUMNS if self.late and len(self.free) > 1 else budget
@@ -85,14 +88,22 @@ class Blocks:
             budget //= sizes[g]
         return sizes
 
+    def filled(self, sizes: list[int]) -> list[int]:
+        """Larger blocks where there is room: a side of the square may be short."""
+        room = max(1, TARGET // prod(sizes))
+        for g in reversed(self.free):
+            more = min(power(self.groups[g]) // sizes[g], room)
+            sizes[g], room = sizes[g] * more, room // more
+        return sizes
+
     def budget(self, held: int) -> int:
         """How many rows of `held` elements a tile has room for."""
         if self.late:
-            return max(1, 4 * TARGET // held)
+            return max(1, 4 * self.target // held)
         across = self.inner and len(self.groups) - 1 not in self.inner
         if across:  # neighbours in memory belong to different rows
-            return max(1, TARGET // held, min(32, 8 * TARGET // held))
-        return max(1, TARGET // held)
+            return max(1, self.target // held, min(32, 8 * self.target // held))
+        return max(1, self.target // held)
 
     def walked(self) -> Optional[int]:
         """The free group that all late reductions reduce, if there is one."""

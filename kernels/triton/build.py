@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .binary import Binary
+from .interpreter import LOCK
 from .kernel import Config, Kernel
 from .sources import load_source
 
@@ -66,7 +67,8 @@ def run_stages(kernel: Kernel, config: Config, target: GPUTarget) -> tuple[dict,
     ir.load_dialects(context)
     backend.load_dialects(context)
     functions, modules = codegen(backend, options)
-    module = source.make_ir(target, options, functions, modules, context)
+    with LOCK:  # an interpreter in another thread patches the language
+        module = source.make_ir(target, options, functions, modules, context)
     stages: dict[str, Any] = {}
     backend.add_stages(stages, options, source.language)
     facts = {"target": target, **options.__dict__}

@@ -118,6 +118,13 @@ class Emitter:
             yield
         del self.conditions[len(self.conditions) - len(conditions) :]
 
+    @contextmanager
+    def always(self) -> Iterator[None]:
+        """Loads in here are made whatever the conditions are: the place is sure."""
+        before, self.conditions = self.conditions, []
+        yield
+        self.conditions = before
+
     # -- registers
 
     def known(self, v: Value, index: tuple) -> Optional[Reg]:
@@ -171,7 +178,7 @@ class Emitter:
         if i.constant % 4 or any(c % 4 for c in terms.values()):
             return None
         rest = Index(tuple((a, c // 4) for a, c in terms.items()), i.constant // 4)
-        if not self.tile - {last.group.name} <= rest.groups():
+        if rest.groups() & self.tile != self.tile - {last.group.name}:
             return None
         spots = [*("None" for _ in self.axes[1:]), ":"]
         line = f"tl.arange(0, {last.block} // 4)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -24,6 +24,9 @@ class Interpreter:
     def __init__(self, precision: str = "ieee"):
         self.precision = precision
         self.programs: dict = {}
+
+    def prepare(self, kernels: Sequence[Kernel]) -> None:
+        """The interpreter takes them as they are."""
 
     def launcher(self, kernel: Kernel) -> Callable[..., None]:
         """What runs a kernel in the interpreter."""

@@ -36,8 +36,16 @@ def prepared(graph: Graph) -> Graph:
 def _first(v: Value, args: tuple) -> Optional[Value]:
     if any(0 in a.shape for a in args) and 0 not in v.shape:
         return _of_nothing(v, args)
-    rule = {"sum": _sum, "fold": _fold}.get(v.op)
+    rule = _FIRST.get(v.op)
     return rule(v, args) if rule else None
+
+
+def _wide_rows(v: Value, args: Sequence[Value]) -> Optional[Value]:
+    """Row numbers of a type that holds all rows, and negative ones."""
+    x, rows, *rest = args
+    if rows.dtype in (int32, int64):
+        return None
+    return node(v.op, (x, rows.cast(int64), *rest), v.attrs, v.shape, v.dtype)
 
 
 def _of_nothing(v: Value, args: tuple) -> Optional[Value]:
@@ -214,6 +222,12 @@ def _not(a: Value) -> Value:
     return make("xor", (a, constant(True, a.shape, a.dtype)))
 
 
+_FIRST: dict[str, Callable] = {
+    "sum": _sum,
+    "fold": _fold,
+    "gather": _wide_rows,
+    "scatter": _wide_rows,
+}
 _RULES = {
     "dot": _product,
     "argsort": _sorted_by_counting,

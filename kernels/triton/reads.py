@@ -151,8 +151,8 @@ def row_of(em: Emitter, number: Reg, n: int) -> Reg:
 
 def _random_bits(em: Emitter, v: Value, index: tuple) -> Reg:
     (state,) = v.args
-    seed = em.read(state, (number(0),))
-    offset = em.read(state, (number(1),))
+    with em.always():
+        seed, offset = (em.read(state, (number(k),)) for k in (0, 1))
     i = flat(index, v.shape)
     em.at(v)
     place = f"{offset.text} + {v.attrs['skip']}"

@@ -16,6 +16,8 @@ from .index import Group, Index, number
 
 __all__ = ["Space"]
 
+LONG = frozenset(("rem", "idiv", "pow"))  # long formulas
+
 
 class Space:
     """The groups of a region and the size of its tile.
@@ -43,7 +45,9 @@ class Space:
         sizes = [g.size for g, _ in self.groups]
         inner = set().union(*over.values())
         square = self.groups_of(self.cuts)
-        return Blocks(sizes, inner, late, len(self.region.nodes), arg, square)
+        nodes = self.region.nodes
+        large = any(v.dtype.itemsize > 4 or v.op in LONG for v in nodes)
+        return Blocks(sizes, inner, late, len(nodes), arg, square, large)
 
     @property
     def late(self) -> list[Value]:

@@ -238,9 +238,13 @@ class Tile(Space):
             n = self.parts(g)
             at = at * n + Index(((Register(f"p{g}", n), 1),))
             count *= n
+        acc = self.accumulators[v.id]
+        if count == 1:  # no other program has a part in it
+            reg = self.close(v, acc, over)
+            self.em.store(v, self.place(v), reg, self.first_only(v, over))
+            return
         held = placeholder("partial", (count, *v.shape), widened(v.dtype))
         self.partials.append(Partial(v, held))
-        acc = self.accumulators[v.id]
         reg = self.folded(v, acc, over)
         self.em.store(held, (at, *self.place(v)), reg, self.first_only(v, over))
 

@@ -7,6 +7,7 @@ import warnings
 from typing import Optional
 
 from ....tracer.record import state
+from ....tracer.where import user_level
 from ...amp.ruled import ruled
 from ...math.pointwise import abs as magnitude
 from ...math.pointwise import exp, log, log1p
@@ -97,7 +98,7 @@ def kl_div(
             "reduction: 'mean' divides the total loss by both the batch size and the "
             "support size. 'batchmean' divides only by the batch size, and aligns with "
             "the KL div math definition.",
-            stacklevel=2,
+            stacklevel=user_level(),
         )
     return reduced(loss, reduction)
 

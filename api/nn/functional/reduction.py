@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+from ....tracer.where import user_level
 from ...math.reductions import mean
 from ...math.reductions import sum as total
 from ...tensor import Tensor
@@ -32,5 +33,5 @@ def warn_sizes(input: Tensor, target: Tensor) -> None:
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}). This will likely lead to incorrect results due to "
             "broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
+            stacklevel=user_level(),
         )
