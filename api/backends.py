@@ -26,7 +26,7 @@ ORACLE = "oracle"  # node by node: what others are compared with
 # Imported when something is compiled for the first time.
 numpy_compiler = Later("..kernels.numpy.sized", __package__)
 triton_compiler = Later("..kernels.triton.compile", __package__)
-interpreter = Later("..kernels.triton.on_cpu", __package__)
+interpreter = Later("..kernels.triton.interpreter.on_cpu", __package__)
 gpu_programs = Later("..kernels.gpu.programs", __package__)
 oracle = Later(".verify.oracle", __package__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tracer.errors import DTypeError
-from ..tracer.types import DType, promote_types, weak_type
+from ..tracer.types import BY_NUMPY, DType, promote_types, weak_type
 from .defaults import defaults
 
 __all__ = ["common_type", "result_type"]
@@ -16,7 +16,11 @@ _WIDE = frozenset("div atan2 sqrt exp expm1 log log1p sin cos tanh erf erfinv".s
 
 def common_type(op: str, operands: tuple) -> DType:
     """The element type in which a pointwise primitive computes."""
-    dtypes = [o.dtype for o in operands if hasattr(o, "_storage")]
+    dtypes = [
+        o.dtype if o._array is None else BY_NUMPY[o._array.dtype]  # at once
+        for o in operands
+        if hasattr(o, "_storage")
+    ]
     if not dtypes and op != "where":
         given = ", ".join(type(o).__name__ for o in operands)
         raise TypeError(f"{op}: one argument must be a Tensor, got {given}")

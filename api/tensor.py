@@ -302,8 +302,10 @@ def write(t: Tensor, new: Any) -> Tensor:
 
     RuntimeError for a leaf that requires grad while gradients are on, as in PyTorch.
     """
-    _check_writable(t)
     rec = state.recorder
+    if rec is not None and hearing.on:
+        return unheard(write, t, new)
+    _check_writable(t)
     if rec is None:
         _write_eager(t, new)
     else:

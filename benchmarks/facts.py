@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import tracefuse
-from tracefuse.kernels.triton.ahead import triton_version
+from tracefuse.kernels.triton.native.ahead import triton_version
 
 from .measure import Setting
 

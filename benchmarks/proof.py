@@ -18,11 +18,15 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import tracefuse as torch
-from tracefuse.kernels.triton.ahead import compile_all, compile_kernel, triton_version
 from tracefuse.kernels.triton.compile import Executable, compile
-from tracefuse.kernels.triton.figures import inspect_binary
+from tracefuse.kernels.triton.interpreter.on_cpu import Interpreter
 from tracefuse.kernels.triton.kernel import Kernel
-from tracefuse.kernels.triton.on_cpu import Interpreter
+from tracefuse.kernels.triton.native.ahead import (
+    compile_all,
+    compile_kernel,
+    triton_version,
+)
+from tracefuse.kernels.triton.native.figures import inspect_binary
 from tracefuse.tracer.errors import CompileError
 from tracefuse.tracer.graph import Graph, make, placeholder
 from tracefuse.tracer.ops import OPS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from tracefuse.kernels.triton import lowering
-from tracefuse.kernels.triton.interpreter import Interpreted
-from tracefuse.kernels.triton.sources import load_source
+from tracefuse.kernels.triton.interpreter.interpreter import Interpreted
+from tracefuse.kernels.triton.native.sources import load_source
 from tracefuse.tracer.graph import Value, make, placeholder
 from tracefuse.tracer.ops import OPS
 from tracefuse.tracer.types import BY_NUMPY, DTYPES, HALVES, DType, bool_

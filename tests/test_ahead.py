@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 from gpu_kernels import BLOCKS, axpy, broken, dot
-from tracefuse.kernels.triton import ahead
-from tracefuse.kernels.triton.binary import Binary, pack, unpack
-from tracefuse.kernels.triton.figures import inspect_binary
+from tracefuse.kernels.triton.native import ahead
+from tracefuse.kernels.triton.native.binary import Binary, pack, unpack
+from tracefuse.kernels.triton.native.figures import inspect_binary
 from tracefuse.tracer.errors import CompileError, FormatError
 
 needs_triton = pytest.mark.skipif(
@@ -67,7 +67,7 @@ def test_a_second_process_neither_compiles_nor_imports_triton(folder):
     ahead.compile_kernel(axpy())
     text = (
         "import sys; from gpu_kernels import axpy\n"
-        "from tracefuse.kernels.triton.ahead import compile_kernel\n"
+        "from tracefuse.kernels.triton.native.ahead import compile_kernel\n"
         "assert compile_kernel(axpy()).name == 'axpy'\n"
         "assert not {'triton', 'cuda'} & set(sys.modules)\n"
     )
@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(monkeypatch):
     def refuse(*_):
         raise PermissionError("read-only")
 
-    monkeypatch.setattr("tracefuse.kernels.triton.sources.os.replace", refuse)
+    monkeypatch.setattr("tracefuse.kernels.triton.native.sources.os.replace", refuse)
     assert ahead.compile_kernel(axpy()).name == "axpy" and len(made) == 1
 
 

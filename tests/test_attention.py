@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tracefuse as torch
 from tracefuse import nn
+from tracefuse.kernels.triton.attention import walk  # noqa: E402
 
 pytest.importorskip("triton")
 
-from tracefuse.kernels.triton import attention_pass  # noqa: E402
 
 F = nn.functional
 INF = float("-inf")
@@ -222,7 +222,7 @@ def test_other_ways_to_write_it(f):
 
 def test_positions_beyond_32_bits(monkeypatch):
     """Nothing of that size fits a test: the same kernels with wide positions."""
-    monkeypatch.setattr(attention_pass, "FAR", 1)
+    monkeypatch.setattr(walk, "FAR", 1)
     made = checked(gradients(library), three(2, 39, 18))
     assert all("to(tl.int64)" in s.kernel.source for s in passes(made))
 

@@ -7,8 +7,8 @@ from typing import Any, Callable
 
 import tracefuse as torch
 from tracefuse import nn
-from tracefuse.kernels.triton.attention_find import cores
-from tracefuse.kernels.triton.attention_mask import Band, band_of
+from tracefuse.kernels.triton.attention.find import cores
+from tracefuse.kernels.triton.attention.mask import Band, band_of
 
 F = nn.functional
 INF = float("-inf")

@@ -16,8 +16,8 @@ from tracefuse.api.files import container
 from tracefuse.api.tensor import fresh
 from tracefuse.kernels.gpu import copies
 from tracefuse.kernels.gpu.collecting import Collecting
-from tracefuse.kernels.triton import ahead
-from tracefuse.kernels.triton.ahead import mark_of
+from tracefuse.kernels.triton.native import ahead
+from tracefuse.kernels.triton.native.ahead import mark_of
 from tracefuse.tracer.errors import FormatError
 
 pytest.importorskip("triton")

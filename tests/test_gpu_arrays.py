@@ -11,7 +11,7 @@ from tracefuse.kernels.gpu import exchange
 from tracefuse.kernels.gpu.foreign import from_cuda_array, from_dlpack
 from tracefuse.kernels.gpu.machine import GpuMachine
 from tracefuse.kernels.gpu.simulated import SimulatedDevice
-from tracefuse.kernels.triton.ahead import triton_version
+from tracefuse.kernels.triton.native.ahead import triton_version
 from tracefuse.tracer.errors import DeviceError, ShapeError
 
 needs_triton = pytest.mark.skipif(

@@ -18,7 +18,7 @@ import numpy as np
 from tracefuse.kernels.gpu.cuda_launch import CudaLauncher
 from tracefuse.kernels.gpu.discover import get_device
 from tracefuse.kernels.gpu.graphs import Replayed
-from tracefuse.kernels.triton.binary import Binary
+from tracefuse.kernels.triton.native.binary import Binary
 
 def say(*words):
     print("py", *words, file=sys.stderr, flush=True)

@@ -14,9 +14,9 @@ from tracefuse.kernels.gpu.graphs import MOST, Replayed
 from tracefuse.kernels.gpu.machine import GpuMachine
 from tracefuse.kernels.gpu.simulated import SimulatedDevice
 from tracefuse.kernels.gpu.streams import Launcher
-from tracefuse.kernels.triton.ahead import triton_version
-from tracefuse.kernels.triton.binary import Binary
 from tracefuse.kernels.triton.compile import compile
+from tracefuse.kernels.triton.native.ahead import triton_version
+from tracefuse.kernels.triton.native.binary import Binary
 from tracefuse.tracer.errors import CompileError
 from tracefuse.tracer.graph import Graph, make, placeholder
 from tracefuse.tracer.types import float32

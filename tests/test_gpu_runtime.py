@@ -13,8 +13,8 @@ from tracefuse.kernels.gpu.discover import devices, get_device, why_none
 from tracefuse.kernels.gpu.foreign import from_cuda_array
 from tracefuse.kernels.gpu.machine import GpuMachine
 from tracefuse.kernels.gpu.simulated import SimulatedDevice
-from tracefuse.kernels.triton.ahead import triton_version
-from tracefuse.kernels.triton.binary import Binary
+from tracefuse.kernels.triton.native.ahead import triton_version
+from tracefuse.kernels.triton.native.binary import Binary
 from tracefuse.tracer.errors import CompileError, DeviceError
 
 needs_triton = pytest.mark.skipif(

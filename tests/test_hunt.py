@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+
 import numpy as np
 import pytest
 import tracefuse as torch
@@ -107,3 +109,141 @@ def test_parameters_frozen_by_the_first_call():
     for _ in range(4):
         assert not f(torch.ones(1, 2)).requires_grad
     assert f.cache_info()["recordings"] == 2
+
+
+# -- one tensor from two places
+
+
+def given_and_captured(wrap):
+    w = torch.ones(2)
+    f = wrap(lambda x: x + w * 10)
+    return [f(x) for x in (w, torch.zeros(2), w)]
+
+
+def given_and_a_grad(wrap):
+    p = torch.ones(2, requires_grad=True)
+    p.grad = torch.ones(2)
+    f = wrap(lambda x: x + p.grad * 10)
+    return [f(x) for x in (p.grad, torch.zeros(2), p.grad)]
+
+
+def two_grads(wrap):
+    p, q = (torch.ones(2, requires_grad=True) for _ in "pq")
+    p.grad = q.grad = torch.ones(2)
+    f = wrap(lambda: p.grad + q.grad * 10)
+    before = f()
+    q.grad = torch.zeros(2)
+    return [before, f()]
+
+
+def given_and_an_attribute(wrap):
+    p = nn.Parameter(torch.ones(2), requires_grad=False)
+    model = nn.Module()
+    model.p = p
+    f = wrap(lambda m, x: m.p + x * 10)
+    return [f(model, x) for x in (p, torch.zeros(2), p)]
+
+
+def captured_written(wrap):
+    w = torch.ones(2)
+    f = wrap(lambda x: (w.add_(1), x.mul_(2), w + x * 10)[2])
+    return [f(x) for x in (w, torch.ones(2), w, w[:])]
+
+
+def written_beside_what_is_captured(wrap):
+    w = torch.ones(2)
+    f = wrap(lambda x: (x.mul_(2), w * 1)[1])
+    return [f(x) for x in (torch.ones(2), w, torch.ones(2), w)]
+
+
+def a_part_of_what_is_captured(wrap):
+    w = torch.zeros(4)
+    f = wrap(lambda x: (w.add_(1), x.mul_(2), w.sum() + x.sum())[2])
+    return [f(x) for x in (w, w[1:], torch.ones(4), w[2:], torch.ones(2))]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [given_and_captured, given_and_a_grad, two_grads, given_and_an_attribute]
+    + [captured_written, written_beside_what_is_captured, a_part_of_what_is_captured],
+)
+def test_one_tensor_from_two_places(program):
+    plain, compiled = program(lambda f: f), program(torch.jit)
+    assert [x.tolist() for x in compiled] == [x.tolist() for x in plain]
+
+
+# -- names
+
+
+batch = None
+
+
+def test_an_attribute_is_not_the_global_of_its_name():
+    global batch
+    holder = nn.Module()
+    holder.batch = 2.0
+    f = torch.jit(lambda x: x * holder.batch)
+    for batch in map(torch.full, [(2,)] * 4, range(4)):
+        assert f(batch).tolist() == (batch * 2).tolist()
+    assert f.cache_info()["recordings"] == 1
+
+
+@pytest.mark.parametrize("key", [lambda x: x.shape[0], lambda x: tuple(x.shape)])
+def test_what_is_kept_by_size(key):
+    known = {}
+
+    def f(x):
+        if key(x) not in known:
+            known[key(x)] = torch.full(tuple(x.shape), float(len(known)))
+        return x + known[key(x)]
+
+    f = torch.jit(f)
+    for n in (2, 3, 4, 3, 2, 4):
+        assert f(torch.zeros(n)).tolist() == [float((2, 3, 4).index(n))] * n
+    probe = {key(torch.zeros(n)) for n in (2, 3, 4)}
+    assert all(k in known for k in probe) and len(known) == 3
+
+
+# -- verify
+
+
+def test_verify_of_a_queue_that_is_changed():
+    last: collections.deque = collections.deque(maxlen=2)
+
+    def f(x):
+        last.append(x.sum())
+        return sum(last)
+
+    f = torch.jit(f, verify=True)
+    assert [f(torch.ones(2) * i).item() for i in range(4)] == [0.0, 2.0, 6.0, 10.0]
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_verify_of_what_an_inner_function_writes(wide):
+    total = torch.zeros(1)
+    inner = torch.jit(lambda x: total.add_(x), verify=wide)
+    outer = torch.jit(lambda x: inner(x) * 2, verify=True)
+    assert [outer(torch.ones(1)).item() for _ in range(3)] == [2.0, 4.0, 6.0]
+
+
+# -- data
+
+
+def test_data_of_another_tensor_is_not_shared_silently():
+    a, b = torch.ones(1), torch.zeros(1)
+
+    def swap():
+        a.data, b.data = b.data, a.data
+
+    with pytest.raises(torch.TraceError, match="clone"):
+        torch.jit(swap)()
+    assert (a.item(), b.item()) == (1.0, 0.0)
+
+    def copied():
+        a.data, b.data = b.data.clone(), a.data.clone()
+
+    f = torch.jit(copied)
+    f()
+    f()
+    f()
+    assert (a.item(), b.item()) == (0.0, 1.0)

@@ -20,10 +20,10 @@ from lowering_tools import (
     ulps,
 )
 from tracefuse.kernels.triton import lowering
-from tracefuse.kernels.triton.build import build, gpu_target, run_stages
-from tracefuse.kernels.triton.interpreter import Interpreted
+from tracefuse.kernels.triton.interpreter.interpreter import Interpreted
 from tracefuse.kernels.triton.kernel import Config, Kernel, Param, pointer
-from tracefuse.kernels.triton.sources import load_source
+from tracefuse.kernels.triton.native.build import build, gpu_target, run_stages
+from tracefuse.kernels.triton.native.sources import load_source
 from tracefuse.tracer.ops import OPS
 from tracefuse.tracer.philox import random_bits
 from tracefuse.tracer.types import DTYPES, HALVES, bool_, float32, int64

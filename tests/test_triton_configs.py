@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fusion_graphs import layer_norm_with_gradient, random_graph, softmax
-from tracefuse.kernels.triton.ahead import compile_kernel
 from tracefuse.kernels.triton.compile import compile
-from tracefuse.kernels.triton.figures import inspect_binary
-from tracefuse.kernels.triton.on_cpu import Interpreter
+from tracefuse.kernels.triton.interpreter.on_cpu import Interpreter
+from tracefuse.kernels.triton.native.ahead import compile_kernel
+from tracefuse.kernels.triton.native.figures import inspect_binary
 from tracefuse.tracer import algebra as al
 from tracefuse.tracer import types as ty
 from tracefuse.tracer.graph import Graph, make, placeholder

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tracefuse.kernels.numpy.compile import compile as compile_numpy
 from tracefuse.kernels.triton.compile import compile
-from tracefuse.kernels.triton.on_cpu import Interpreter
+from tracefuse.kernels.triton.interpreter.on_cpu import Interpreter
 from tracefuse.tracer import types as ty
 from tracefuse.tracer.graph import Graph, constant, make, placeholder
 from tracefuse.tracer.interpret import interpret

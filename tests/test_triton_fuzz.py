@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tracefuse.kernels.numpy.compile import compile as compile_numpy
 from tracefuse.kernels.triton.compile import compile as compile_triton
-from tracefuse.kernels.triton.on_cpu import Interpreter
+from tracefuse.kernels.triton.interpreter.on_cpu import Interpreter
 from tracefuse.tracer import types as ty
 from triton_maker import Maker
 from triton_steps import STEPS

@@ -15,9 +15,9 @@ triton = pytest.importorskip("triton")
 
 import triton.language as tl  # noqa: E402
 from gpu_kernels import axpy  # noqa: E402
-from tracefuse.kernels.triton import interpreter  # noqa: E402
-from tracefuse.kernels.triton.build import build  # noqa: E402
-from tracefuse.kernels.triton.interpreter import Interpreted  # noqa: E402
+from tracefuse.kernels.triton.interpreter import interpreter  # noqa: E402
+from tracefuse.kernels.triton.interpreter.interpreter import Interpreted  # noqa: E402
+from tracefuse.kernels.triton.native.build import build  # noqa: E402
 from tracefuse.tracer.errors import DeviceError  # noqa: E402
 
 BF16 = ml_dtypes.bfloat16
@@ -317,7 +317,7 @@ def test_threads_interpret_and_compile_at_once():
 
 
 def test_triton_is_imported_at_the_first_launch():
-    code = "import tracefuse.kernels.triton.interpreter, sys"
+    code = "import tracefuse.kernels.triton.interpreter.interpreter, sys"
     code += "; assert 'triton' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 

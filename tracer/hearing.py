@@ -25,6 +25,8 @@ hearing = Hearing()
 
 def unheard(function: Callable, /, *args: Any, **kwargs: Any) -> Any:
     """What `function` returns; nobody hears of what it calls."""
+    if not hearing.on:
+        return function(*args, **kwargs)
     hearing.on = False
     sys.setprofile(None)
     try:

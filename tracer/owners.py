@@ -34,6 +34,7 @@ _SCOPES = frozenset(
     "globals vars locals eval exec getattr hasattr __dict__ __globals__ f_globals "
     "modules import_module __import__".split()
 )
+_LOOKUPS = ("_GLOBAL", "_NAME", "_GLOBALS")  # how the steps end that look one up
 
 
 def is_dynamic(codes: Iterable[types.CodeType]) -> bool:
@@ -125,16 +126,19 @@ def names_of(codes: Iterable[types.CodeType]) -> Iterator[str]:
                 yield from names_of([const])
 
 
-def globals_of(code: types.CodeType, names: Iterable[str]) -> Iterator[str]:
+def globals_of(code: types.CodeType, names: Iterable[str]) -> Iterable[str]:
     """Names that the code may look up as globals, where `names` occur in the program.
 
     A text is one of them only where some code could look a global up by a text: the
-    key in `params["w"]` has nothing to do with a global `w`.
+    key in `params["w"]` has nothing to do with a global `w`, nor has `p.data` with a
+    loop over a global `data`.
     """
-    if not _SCOPES.isdisjoint(names):
-        yield from names_of([code])
-        return
-    yield from code.co_names
-    for const in code.co_consts:
-        if isinstance(const, types.CodeType):
-            yield from globals_of(const, ())
+    return _looked_up(code) if _SCOPES.isdisjoint(names) else names_of([code])
+
+
+@functools.lru_cache(maxsize=4096)
+def _looked_up(code: types.CodeType) -> frozenset[str]:
+    steps = dis.get_instructions(code)
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    found = {i.argval for i in steps if i.opname.endswith(_LOOKUPS)}
+    return frozenset(found.union(*map(_looked_up, inner)))

@@ -191,18 +191,26 @@ class Rules:
                 wanted = tuple(p.op for p in pattern.args)  # type: ignore[attr-defined]
                 entry = (wanted, rule, pattern)
                 self.by_op.setdefault(str(pattern.op), []).append(entry)
+        entries = [e for found in self.by_op.values() for e in found]
+        self._operands = max((len(wanted) for wanted, _, _ in entries), default=0)
+        self._fitting: dict[tuple, list] = {}  # operations -> entries that may match
 
     def __call__(
         self, v: Value, alone: Callable[[Value], bool] = lambda v: True
     ) -> Optional[Value]:
         """The first rule's answer for `v`, or None when none applies."""
-        for wanted, rule, pattern in self.by_op.get(v.op, ()):
-            for op, arg in zip(wanted, v.args):
-                if op is not None and op != arg.op:
-                    break
-            else:
-                if not rule.alone or alone(v):
-                    new = rule(v, pattern)
-                    if new is not None:
-                        return new
+        ops = tuple([a.op for a in v.args[: self._operands]])
+        found = self._fitting.get((v.op, ops))
+        if found is None:
+            found = self._fitting[v.op, ops] = list(self._fit(v.op, ops))
+        for rule, pattern in found:
+            if not rule.alone or alone(v):
+                new = rule(v, pattern)
+                if new is not None:
+                    return new
         return None
+
+    def _fit(self, op: str, ops: tuple) -> Iterator[tuple]:
+        for wanted, rule, pattern in self.by_op.get(op, ()):
+            if all(want is None or want == has for want, has in zip(wanted, ops)):
+                yield rule, pattern

@@ -128,6 +128,12 @@ def _overwrite(self: Tensor, new: Tensor) -> None:
             f"data of {self.dtype} {list(self.shape)} cannot become {new.dtype} "
             f"{list(new.shape)} in a jitted function: assign it outside"
         )
+    mine, theirs = self._storage, new._storage
+    if theirs is not mine and theirs.maker is not state.recorder:
+        raise TraceError(
+            "data that is another tensor's would be shared with it from then on, which "
+            "a jitted function cannot do: assign it outside, or assign data.clone()"
+        )
     write_into(view(self, "stop_gradient"), detach(new))
 
 

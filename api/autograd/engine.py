@@ -48,9 +48,9 @@ def differentiate(
     gradients then have too.
     """
     rec, ends = state.recorder, {v.id for v in wrt}
-    path = between(wrt, roots).values()
+    path = unheard(between, wrt, roots).values()
     passed = [v for v in path if v.id not in ends]
-    check_kept(rec, [*passed, *wrt])
+    unheard(check_kept, rec, [*passed, *wrt])
     if rec is None:
         numbers = Numbers(path, _behind(roots), again, wrt)
         found = _eager(numbers, roots, weights, wrt, rows)
@@ -95,10 +95,9 @@ def _recorded(
     try:
         pairs = zip(roots, weights)
         cotangents = [_one(r) if w is None else rec.value_of(w) for r, w in pairs]
-        if hearing.on and not has_python(roots, wrt):
-            found = unheard(_pulled, roots, cotangents, wrt, rows)
-        else:
-            found = _pulled(roots, cotangents, wrt, rows)
+        ours = hearing.on and not has_python(roots, wrt)
+        args = roots, cotangents, wrt, rows
+        found = unheard(_pulled, *args) if ours else _pulled(*args)
     finally:
         state.grad, now.inside = before
     return [None if g is None else _join(rec, g, again) for g in found]

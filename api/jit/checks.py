@@ -95,16 +95,23 @@ class Checks:
         return self.at(owner) if arg else self.w.bind("owner", owner)
 
     def check_aliases(self) -> None:
-        """Where storages are written or shared, who shares them must be as recorded."""
+        """Where storages are written or shared, who shares them must be as recorded;
+        a tensor that came from two places comes from both."""
+        for a, b in dict.fromkeys(pair for path in self.paths for pair in path.twice):
+            self.w.miss(f"{self.at(a)} is not {self.at(b)}")
         for path in self.paths:
             if path.shared:
-                self.check_groups(path.groups, path.shared)
+                self.check_groups(path)
 
-    def check_groups(self, groups: dict[Source, tuple], shared: list) -> None:
-        """The same for one path: `groups` gives storage and view of each tensor."""
-        w, here = self.w, [s for s in groups if s.kind != "pin"]
-        pins = {groups[s][0]: s for s in shared if s.kind == "pin"}
-        names = w.bind("shared", frozenset(s.at._storage for s in pins.values()))
+    def check_groups(self, path: Path) -> None:
+        """The same for one path. What is written is no captured storage, unless it
+        was; what is read alone may be one: it is read where it lies."""
+        w, groups, shared = self.w, path.groups, set(path.shared)
+        here = [s for s in groups if s.kind != "pin"]
+        pins = {groups[s][0]: s for s in path.shared if s.kind == "pin"}
+        some = frozenset(s.at._storage for s in pins.values())
+        every = some | path.captured
+        known = set(map(id, every))
         for i, a in enumerate(here):
             storage, steps = groups[a]
             if sum(other[0] == storage for other in groups.values()) > 1:
@@ -113,7 +120,8 @@ class Checks:
             if storage in pins:
                 pin = self.at(pins[storage])
                 w.miss(f"{self.at(a)}._storage is not {pin}._storage")
-            elif pins:
+            elif storage not in known and (every if a in shared else some):
+                names = w.bind("shared", every if a in shared else some)
                 w.miss(f"{self.at(a)}._storage in {names}")
             for b in here[i + 1 :] if any(s in shared for s in here) else ():
                 sign = "is not" if storage == groups[b][0] else "is"

@@ -54,6 +54,7 @@ class Entry:
         """Keep a further path; the entry is written anew."""
         if any(other.device is not path.device for other in self.tree.paths):
             raise NotKept("its ways run on different devices")
+        path.also_captured(pins._seen)
         self.tree.add(path)
         self.pins.append(pins)
         for t in path.tensors:

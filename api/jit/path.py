@@ -100,6 +100,7 @@ class Path:
         ]
         self._held = {id(now): _key(slot) for slot, now in found}
         self.slots = {_key(slot): (slot, _kind(now)) for slot, now in found}
+        self.twice = self._met_twice(found)
         self.inputs = [(i.kind, self._owner(i), i.key) for i in rec.inputs]
         self.guards = [outcome for _, outcome in rec.guards]
         self.lines = [v.line for v, _ in rec.guards]
@@ -144,6 +145,23 @@ class Path:
             return simplified(whole)
         values = (*whole.outputs, *(v for v, _ in self._rec.guards))
         return simplify(Graph(self.name, whole.inputs, values))
+
+    def _met_twice(self, found: list[tuple[Slot, Any]]) -> list[tuple[Source, Source]]:
+        """Pairs of places from which one tensor came: it has to come from both."""
+        slots = [(now, _key(slot)) for slot, now in found if now is not None]
+        return [
+            (self.source(now), Source("slot", key))
+            for now, key in slots
+            if self.source(now) != Source("slot", key)
+        ]
+
+    def also_captured(self, known: dict[int, Any]) -> None:
+        """Arguments that are among these objects as well are met twice too."""
+        self.twice += [
+            (Source("arg", at), Source("pin", known[i]))
+            for i, at in self._leaves.items()
+            if i in known
+        ]
 
     def _owner(self, i: Any) -> Any:
         return self.source(i.owner) if i.kind in ("tensor", "root") else i.owner
@@ -222,6 +240,8 @@ class Path:
         owners = [shadow.owner for _, shadow in self._recording.writes]
         owners += [owner for _, owner in self._rec.derived.values()]
         self.shared = [self.source(t) for t in owners]
+        captured = (t for t in self.tensors if self.source(t).kind == "pin")
+        self.captured = frozenset(t._storage for t in captured)
         tensors = [t for t in leaves if isinstance(t, Tensor)]
         tensors += [t for _, t in self._rec.slots.values() if isinstance(t, Tensor)]
         return {

@@ -16,12 +16,11 @@ from ...tracer.watch import Watched, touch
 from .. import device as devices
 from ..arrays.scalars import item
 from ..engine import executable, place_of
-from ..jit.jitted import Jitted
 from ..jit.tree import Fork, told
-from ..jit.unpack import Kind
 from ..placing import moved_to
 from ..random.generator import default_generator
 from ..tensor import Tensor, view, wrap, write
+from .compiled import Compiled
 from .finish import Finish
 from .kernels import kernels_for
 from .plan import Place, Plan, portable
@@ -61,7 +60,7 @@ class Program(Watched):
         self.variants = [Variant(signature)]
         self.ruled: set[str] = set()  # functions whose own derivative is left out
         self._state = state
-        self._jitted = _Compiled(self)
+        self._jitted = Compiled(self)
 
     def add(self, plan: Plan) -> None:
         """Add a recorded path to the first signature."""
@@ -270,35 +269,3 @@ def _second(count: Int) -> Value:
         return place * count
     ones = make("constant", (), value=1, shape=(count,), dtype=int64)
     return place * ones.sum((-1,)).expand((2,))
-
-
-class _Compiled(Jitted):
-    """Runs a program; its symbols are those of the arguments."""
-
-    _always = True  # there is no plain Python to run instead
-
-    def __init__(self, program: Program):
-        super().__init__(program._run)
-        self._name, self._program = program.name, program
-
-    def _shapes(self, args: tuple, kwargs: dict) -> dict:
-        leaves, spec = flatten((args, kwargs))
-        found: dict = {}
-        known: dict[str, int] = {}
-        try:
-            kinds = self._program.variants_for(leaves, spec)[0].signature.leaves
-        except (TypeError, RuntimeError):  # which the run itself is to raise
-            return {}
-        for x, kind in zip(leaves, kinds):
-            if isinstance(x, Tensor) and isinstance(kind, Kind):
-                found[id(x)] = (x, _symbols(kind.shape, x._array.shape, known))
-        return found
-
-
-def _symbols(shape: tuple, sizes: tuple, known: dict[str, int]) -> tuple:
-    """The sizes of an argument, as the program's symbols where they agree with them."""
-    if len(shape) != len(sizes):
-        return sizes
-    pairs = list(zip(shape, sizes))
-    fits = [isinstance(n, Dim) and known.setdefault(n.text, k) == k for n, k in pairs]
-    return tuple(n.bind(k) if fit else k for (n, k), fit in zip(pairs, fits))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import types
 from typing import Any, Iterable, Iterator
@@ -50,7 +51,8 @@ def _within(name: str, x: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(x, kind):
             yield from visit(name, x)
             return
-    if isinstance(x, Watched) or owners.is_users_class(type(x)):
+    wraps = "__wrapped__" in (attributes(x) or ())
+    if wraps or isinstance(x, Watched) or owners.is_users_class(type(x)):
         yield from _attributes(name, x)
         yield "", type(x)
 
@@ -161,7 +163,7 @@ _VISITS: list[tuple[Any, Any]] = [
     ((staticmethod, classmethod), lambda name, x: [(name, x.__func__)]),
     (Watched, _attributes),
     (dict, _items),
-    ((list, tuple), _sequence),
+    ((list, tuple, collections.deque), _sequence),
     ((set, frozenset), _members),
     (type, _class),
     (types.ModuleType, lambda name, x: ()),

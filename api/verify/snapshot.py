@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import random
 import types
 from typing import Any, Callable, Iterable
@@ -94,6 +95,16 @@ class Snapshot:
         before = list(items)
         self.undo.append(lambda: list.__setitem__(items, slice(None), before))
 
+    def keep_deque(self, items: collections.deque) -> None:
+        """The items of a queue."""
+        before = list(items)
+
+        def put_back() -> None:
+            items.clear()
+            items.extend(before)
+
+        self.undo.append(put_back)
+
     def keep_set(self, items: set) -> None:
         """The members of a set."""
         before = set(items)
@@ -158,6 +169,7 @@ _KEEPS: list[tuple[Any, Any]] = [
     (dict, Snapshot.keep_dict),
     (list, Snapshot.keep_list),
     (set, Snapshot.keep_set),
+    (collections.deque, Snapshot.keep_deque),
     (types.CellType, Snapshot.keep_cell),
     (types.FunctionType, Snapshot.keep_function),
     (type, Snapshot.keep_class),

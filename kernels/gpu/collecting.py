@@ -12,9 +12,9 @@ from typing import Any, Callable, Optional, Sequence
 import numpy as np
 
 from ...tracer.errors import DeviceError
-from ..triton.ahead import carry, compile_all, mark_of
-from ..triton.binary import Binary, pack, unpack
 from ..triton.kernel import Config, Kernel
+from ..triton.native.ahead import carry, compile_all, mark_of
+from ..triton.native.binary import Binary, pack, unpack
 from .simulated import ALIGN, SimulatedDevice
 from .streams import Launcher
 

@@ -13,9 +13,9 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from ...tracer.errors import DeviceError
-from ..triton.ahead import compile_kernel
-from ..triton.binary import Binary
 from ..triton.kernel import Config, Kernel
+from ..triton.native.ahead import compile_kernel
+from ..triton.native.binary import Binary
 from . import driver as door
 from .cuda_launch import CudaLauncher
 from .device import Device

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import numpy as np
 
 from ...tracer.errors import CompileError
-from ..triton.binary import Binary
+from ..triton.native.binary import Binary
 from . import driver as door
 from .driver import checked
 from .memory import readable

@@ -15,8 +15,8 @@ from typing import Any, Callable, Hashable, Iterator, Optional, Sequence
 import numpy as np
 
 from ...tracer.errors import DeviceError
-from ..triton.binary import Binary
 from ..triton.kernel import Config, Kernel
+from ..triton.native.binary import Binary
 from .array import DeviceArray, span
 from .hardware import Hardware
 from .memory import Memory, Pool

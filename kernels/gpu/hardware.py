@@ -7,8 +7,8 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from ..triton.binary import Binary
 from ..triton.kernel import Config, Kernel
+from ..triton.native.binary import Binary
 from .streams import Event, Launcher, Recording, Stream
 
 __all__ = ["Hardware"]

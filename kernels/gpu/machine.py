@@ -9,8 +9,8 @@ import numpy as np
 from ...tracer.graph import Value
 from ...tracer.ops import OPS
 from ...tracer.types import DTYPES
-from ..triton.ahead import compile_all
 from ..triton.kernel import Kernel
+from ..triton.native.ahead import compile_all
 from .array import DeviceArray
 from .cuda import CudaDevice
 from .device import Device

@@ -14,10 +14,10 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from ...tracer.errors import DeviceError
-from ..triton.binary import Binary
-from ..triton.build import function_of
-from ..triton.interpreter import Interpreted
+from ..triton.interpreter.interpreter import Interpreted
 from ..triton.kernel import Config, Kernel
+from ..triton.native.binary import Binary
+from ..triton.native.build import function_of
 from .array import DeviceArray, span
 from .device import Device
 from .streams import Event, Launcher, Recording, Stream

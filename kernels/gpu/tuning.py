@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional, Sequence
 from ...tracer.errors import CompileError, DeviceError
 from ...tracer.later import Later
 from ..triton.kernel import Config, Kernel
-from ..triton.sources import folder, forget, store
+from ..triton.native.sources import folder, forget, store
 from .array import DeviceArray
 from .device import Device
 

@@ -23,13 +23,13 @@ from ...tracer.structure import graph_key
 from ...tracer.where import generated
 from ..numpy.compile import KernelRecord
 from ..transposed import transpose_products
-from .attention import attended
+from .attention.attend import attended
 from .control import is_control, runner
 from .host import host_function
 from .kernel import Kernel
+from .native.sources import LIBRARY, PRELUDE
 from .prepare import prepared
 from .program import Program, Step
-from .sources import LIBRARY, PRELUDE
 
 __all__ = ["Executable", "Machine", "compile"]
 

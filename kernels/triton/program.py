@@ -13,7 +13,7 @@ from ..axes import key, numbered, squeeze
 from ..fusion import plan
 from ..numpy.spelling import identifier
 from ..regions import Region, kind_of
-from .attention_pass import Attention
+from .attention.walk import Attention
 from .control import is_control
 from .emit import Emitter
 from .finishing import alone, divided, finisher, folded_region, followed

@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any, Optional
 
-from ...tracer.later import Later
-from ..numpy.cache import cache_dir
+from ....tracer.later import Later
+from ...numpy.cache import cache_dir
 
 __all__ = [
     *("LIBRARY", "PRELUDE", "folder", "forget", "library_text"),
@@ -37,7 +37,7 @@ def folder() -> Path:
 
 def library_text() -> str:
     """The text of the functions that every kernel may call."""
-    files = sorted(Path(__file__).parent.glob("library*.py"))
+    files = sorted(Path(__file__).parent.parent.glob("library*.py"))
     return "".join(f.read_text(encoding="utf-8") for f in files)
 
 

@@ -19,11 +19,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Iterator, Optional, Sequence, Union
 
-from ...tracer.errors import CompileError, FormatError
-from ...tracer.later import Later
+from ....tracer.errors import CompileError, FormatError
+from ....tracer.later import Later
+from ..kernel import Config, Kernel
 from .binary import Binary, pack, unpack
 from .build import build
-from .kernel import Config, Kernel
 from .sources import folder, forget, library_text, module_text, store
 
 __all__ = [

@@ -18,7 +18,7 @@ from typing import Any, Callable, Union
 
 import numpy as np
 
-from ...tracer.errors import DeviceError
+from ....tracer.errors import DeviceError
 
 __all__ = ["Interpreted", "LOCK"]
 

@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Iterable, Sequence
 
-from ...tracer.graph import Value, reachable
-from ..regions import kind_of
-from .attention_chain import chain
-from .attention_find import Core, Found, Sink
+from ....tracer.graph import Value, reachable
+from ...regions import kind_of
+from .chain import chain
+from .find import Core, Found, Sink
 
 __all__ = ["Pass", "is_even", "passes"]
 

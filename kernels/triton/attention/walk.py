@@ -11,19 +11,19 @@ from __future__ import annotations
 from math import isinf
 from typing import Callable
 
-from ...tracer.graph import Value, reachable
-from ...tracer.types import HALVES
-from ..regions import Region
-from . import attention_emit as write
-from .attention_chain import vanishes
-from .attention_find import Sink
-from .attention_mask import Band, band_of
-from .attention_passes import Pass
-from .attention_tiles import candidates, walks
-from .emit import Axis, Emitter, Reg
-from .index import Group, Index, number, split
-from .kernel import Config, Kernel
-from .text import elements, finished
+from ....tracer.graph import Value, reachable
+from ....tracer.types import HALVES
+from ...regions import Region
+from ..emit import Axis, Emitter, Reg
+from ..index import Group, Index, number, split
+from ..kernel import Config, Kernel
+from ..text import elements, finished
+from . import emit as write
+from .chain import vanishes
+from .find import Sink
+from .mask import Band, band_of
+from .tiles import candidates, walks
+from .walks import Pass
 
 __all__ = ["Attention"]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple, Optional
 
-from ...tracer.graph import Value
-from .index import Group, Index, flat, number, split
+from ....tracer.graph import Value
+from ..index import Group, Index, flat, number, split
 
 __all__ = ["Band", "band_of", "comparison", "decided"]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...tracer.errors import CompileError
+from ....tracer.errors import CompileError
 from .binary import Binary
 
 __all__ = ["Figures", "inspect_binary"]

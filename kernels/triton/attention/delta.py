@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Callable, Iterable, Optional
 
-from ...tracer.graph import Graph, Value, make, node, reachable
-from ...tracer.types import float32
-from .attention_chain import chain
-from .attention_find import Core, Found, Sink, by_row, swapped
+from ....tracer.graph import Graph, Value, make, node, reachable
+from ....tracer.types import float32
+from .chain import chain
+from .find import Core, Found, Sink, by_row, swapped
 
 __all__ = ["again", "with_deltas"]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from math import inf, isinf
 from typing import NamedTuple, Optional
 
-from .attention_mask import Band
-from .blocks import power
-from .kernel import Config
+from ..blocks import power
+from ..kernel import Config
+from .mask import Band
 
 __all__ = ["Walk", "candidates", "walks"]
 

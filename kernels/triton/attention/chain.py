@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ...tracer.graph import Value, reachable
+from ....tracer.graph import Value, reachable
 
 __all__ = ["chain", "vanishes"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 from typing import Any, Iterable, Optional
 
-from ...tracer.graph import Graph, Value, node
-from .attention_delta import again
-from .attention_passes import Pass
+from ....tracer.graph import Graph, Value, node
+from .delta import again
+from .walks import Pass
 
 __all__ = ["Builder"]
 

@@ -6,12 +6,12 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from ...tracer.graph import Value
-from ...tracer.ops import OPS
-from ...tracer.types import DTYPES
-from .build import function_of
+from ....tracer.graph import Value
+from ....tracer.ops import OPS
+from ....tracer.types import DTYPES
+from ..kernel import Kernel
+from ..native.build import function_of
 from .interpreter import Interpreted
-from .kernel import Kernel
 
 __all__ = ["Interpreter", "grid_of"]
 

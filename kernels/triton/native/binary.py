@@ -10,8 +10,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ...tracer.errors import FormatError
-from ...tracer.later import Later
+from ....tracer.errors import FormatError
+from ....tracer.later import Later
 
 __all__ = ["Binary", "pack", "unpack"]
 

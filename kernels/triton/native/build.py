@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ..interpreter.interpreter import LOCK
+from ..kernel import Config, Kernel
 from .binary import Binary
-from .interpreter import LOCK
-from .kernel import Config, Kernel
 from .sources import load_source
 
 if TYPE_CHECKING:

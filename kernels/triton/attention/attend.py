@@ -9,11 +9,11 @@ and a pass is a kernel (attention_pass.py).
 
 from __future__ import annotations
 
-from ...tracer.graph import Graph
-from .attention_delta import with_deltas
-from .attention_find import cores, find, readers
-from .attention_graph import Builder
-from .attention_passes import Pass, is_even, passes
+from ....tracer.graph import Graph
+from .delta import with_deltas
+from .find import cores, find, readers
+from .region import Builder
+from .walks import Pass, is_even, passes
 
 __all__ = ["attended"]
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Iterable, NamedTuple, Optional
 
-from ...tracer.graph import Graph, Value
-from ...tracer.types import HALVES, float32
-from ..regions import kind_of
-from .attention_chain import chain
+from ....tracer.graph import Graph, Value
+from ....tracer.types import HALVES, float32
+from ...regions import kind_of
+from .chain import chain
 
 __all__ = ["Core", "Found", "Sink", "by_row", "cores", "find"]
 __all__ += ["readers", "swapped"]

@@ -11,15 +11,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Callable, Iterator, Optional, Sequence
 
-from ...tracer.graph import Value, node
-from ...tracer.ops import OPS
-from ...tracer.types import HALVES, float32
-from .attention_mask import Band, comparison, decided
-from .attention_passes import MOVES, Pass
-from .blocks import power
-from .emit import Axis, Emitter, Reg
-from .index import Group, Index, Run, number
-from .lowering import expression
+from ....tracer.graph import Value, node
+from ....tracer.ops import OPS
+from ....tracer.types import HALVES, float32
+from ..blocks import power
+from ..emit import Axis, Emitter, Reg
+from ..index import Group, Index, Run, number
+from ..lowering import expression
+from .mask import Band, comparison, decided
+from .walks import MOVES, Pass
 
 __all__ = ["LOG2E", "Scores", "exactness", "halved", "operand", "power_of_two"]
 __all__ += ["whole_of"]

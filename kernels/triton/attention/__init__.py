@@ -1,0 +1,1 @@
+"""Softmax between two products, as kernels that never store the scores."""

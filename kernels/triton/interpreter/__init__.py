@@ -1,0 +1,1 @@
+"""Kernels run exactly on NumPy memory, without a GPU."""

@@ -1,0 +1,1 @@
+"""Kernels as machine code: compiled ahead of time, kept, inspected."""
