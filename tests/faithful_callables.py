@@ -1,13 +1,12 @@
-"""Every kind of callable, jit inside jit, recursion, exceptions, contexts."""
+"""Every kind of callable, jit inside jit, recursion, caches, contexts."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import operator
 
 import tracefuse as torch
-from faithful_rows import Box, neg, pos, pure, row, vec
+from faithful_rows import Box, neg, pos, row, vec
 
 
 @row
@@ -18,13 +17,13 @@ def jit_in_jit_that_changes():
     return f, [pos(), lambda: setattr(c, "k", c.k + 1), pos()], c
 
 
-@row
+@row(saved=True)
 def jit_in_jit_that_branches():
     inner = torch.jit(lambda x: x * 2 if x.sum() > 0 else x - 1)
     return (lambda x: inner(inner(x))), [pos(), neg(), pos()]
 
 
-@row
+@row(saved=True)
 def one_jitted_function_in_and_out():
     inner = torch.jit(lambda x: x + 1)
 
@@ -34,7 +33,7 @@ def one_jitted_function_in_and_out():
     return (lambda x: inner(x) * 2), [pos(), warm, pos()]
 
 
-@pure
+@row(saved=True)
 def jit_in_jit_that_writes():
     @torch.jit
     def inner(x):
@@ -45,7 +44,7 @@ def jit_in_jit_that_writes():
     return (lambda x: inner(x) * inner(x + 1)), [pos(), neg()]
 
 
-@row
+@row(saved=True)
 def recursion_by_value():
     def f(x):
         return x if x.sum() < 1 else f(x / 2) + 1
@@ -53,7 +52,7 @@ def recursion_by_value():
     return f, [pos(), neg(), (vec(50, 1),), pos()]
 
 
-@row
+@row(saved=True)
 def recursion_by_depth():
     def f(x, n):
         return x if n == 0 else f(x * 2, n - 1) + n
@@ -61,14 +60,14 @@ def recursion_by_depth():
     return f, [(vec(1, 2), n) for n in (3, 0, 2, 3)]
 
 
-@row
+@row(saved=True)
 def mutual_recursion():
     even = lambda x, n: x if n == 0 else odd(x + 1, n - 1)
     odd = lambda x, n: -x if n == 0 else even(x * 2, n - 1)
     return even, [(vec(1, 2), n) for n in (3, 4, 3, 0)]
 
 
-@row
+@row(saved=True)
 def a_bound_method_of_two_instances():
     class C:
         def __init__(self, k):
@@ -104,7 +103,7 @@ def a_partial_whose_function_reads():
     return f, [pos(), lambda: setattr(c, "k", c.k + 1), pos()]
 
 
-@row
+@row(saved="has no recording to save")
 def a_callable_object_with_state():
     class C:
         n = 0
@@ -117,7 +116,7 @@ def a_callable_object_with_state():
     return c, [pos(), pos()], c
 
 
-@row
+@row(saved="has no recording to save")
 def a_decorator_that_counts():
     c = Box(n=0)
 
@@ -164,11 +163,11 @@ def a_method_replaced_on_the_instance():
     return (lambda x: c.go(x)), [pos(), change, pos(), change, pos()]
 
 
-@row
+@row(saved="has no recording to save")
 def a_cache_of_python():
     calls = []
 
-    @functools.lru_cache(maxsize=None)
+    @functools.cache
     def factor(k):
         calls.append(k)
         return k * 2.0
@@ -189,7 +188,7 @@ def a_cache_by_hand():
     return f, [(vec(1, 2, 3), k) for k in (1, 2, 1, 3)], memo
 
 
-@row
+@row(saved="has no recording to save")
 def a_generator_kept_between_calls():
     def numbers():
         n = 0
@@ -201,13 +200,13 @@ def a_generator_kept_between_calls():
     return (lambda x: x * next(stream)), [pos(), pos()]
 
 
-@row
+@row(saved="has no recording to save")
 def an_iterator_that_ends():
     stream = iter([1.0, 2.0, 3.0])
     return (lambda x: x * next(stream)), [pos(), pos()]
 
 
-@row
+@row(saved="has no recording to save")
 def an_iterator_over_a_list():
     c = Box(it=iter(range(100)))
     return (lambda x: x + next(c.it)), [pos(), pos()]
@@ -231,124 +230,3 @@ def a_context_that_restores():
 
     up = lambda: setattr(c, "depth", c.depth + 1)
     return f, [pos(), up, pos()], c
-
-
-@row
-def an_exception_after_a_python_write():
-    log = []
-
-    def f(x, bad):
-        log.append(bad)
-        if bad:
-            raise KeyError("bad")
-        return x * len(log)
-
-    return f, [(vec(1, 2), b) for b in (False, True, False)], log
-
-
-@row
-def an_exception_of_its_own():
-    class Mine(Exception):
-        pass
-
-    def f(x):
-        if x.sum() < 0:
-            raise Mine(x.shape[0])
-        return x * 2
-
-    return f, [pos(), neg(), pos()]
-
-
-@row
-def an_exception_by_the_value_of_a_tensor():
-    def f(x):
-        if x.min() < 0:
-            raise ValueError(f"least is {x.min().item():.1f}")
-        return x.sqrt()
-
-    return f, [pos(), neg(), (vec(-7, 1),), pos()]
-
-
-@row
-def an_index_out_of_range():
-    return (lambda x, i: x[i] * 2), [(vec(1, 2), i) for i in (0, 1, 2, -1, -3, 0)]
-
-
-@row
-def an_index_tensor_out_of_range():
-    f = lambda x, i: x[i] * 2
-    return f, [(vec(1, 2), torch.tensor([i])) for i in (0, 1, 5, -1, -9, 0)]
-
-
-@row
-def a_key_that_is_missing():
-    return (lambda x, d: x * d["k"]), [(vec(1), {"k": 1}), (vec(1), {}), (vec(1), {"k": 2})]
-
-
-@row
-def reduce_and_map():
-    f = lambda x: functools.reduce(operator.mul, map(lambda v: v + 1, x))
-    return f, [pos(), neg(), pos()]
-
-
-@row
-def star_arguments():
-    f = lambda *xs, **ks: sum(xs) * sum(ks.values(), 1)
-    return f, [(vec(1),), (vec(1), vec(2)), (vec(1), 2.0), (vec(1),)]
-
-
-@row
-def results_of_every_kind():
-    f = lambda x: {"t": (x, [x + 1, None]), "s": "text", "n": 1.5, "e": ..., "b": True}
-    return f, [pos(), neg()]
-
-
-@row
-def an_object_returned():
-    f = lambda x: Box(y=x * 2, n=x.shape[0])
-    return f, [pos(), neg()]
-
-
-@row
-def a_function_returned():
-    made = []
-
-    def f(x):
-        made.append(lambda y: y * x)
-        return made[-1](x)
-
-    return f, [pos(), neg()]
-
-
-@row
-def a_class_made_inside():
-    def f(x):
-        class Local:
-            k = x.shape[0]
-
-        return x * Local.k, Local.__name__
-
-    return f, [pos(), (vec(1, 2),)]
-
-
-@row
-def nothing_returned():
-    log = Box(last=None)
-
-    def f(x):
-        log.last = x * 2
-
-    return f, [pos(), neg()], log
-
-
-@row
-def grad_inside():
-    c = Box(k=1.0)
-    f = lambda x: torch.grad(lambda y: (y**3 * c.k).sum())(x)
-    return f, [pos(), lambda: setattr(c, "k", c.k + 1), neg()]
-
-
-@row
-def vmap_inside():
-    f = lambda x, k: torch.vmap(lambda v: v * k + v.sum())(x.reshape(3, 1))
-    return f, [(vec(1, 2, 3), k) for k in (1, 2.0, 3, 1)]

@@ -1,10 +1,10 @@
-"""The everyday patterns that tracing compilers bake, drop or refuse, and known pains."""
+"""The everyday patterns that tracing compilers bake or refuse, and known pains."""
 
 from __future__ import annotations
 
 import tracefuse as torch
 import tracefuse.nn.functional as F
-from faithful_rows import Box, neg, pos, pure, row, vec
+from faithful_rows import Box, neg, pos, row, vec
 from tracefuse import nn
 
 FACTOR = 2.0
@@ -33,12 +33,12 @@ def captured_array_rebound():
     return (lambda x: x * c["w"]), [pos(), change, pos(), change, pos()]
 
 
-@pure
+@row(saved=True)
 def branch_on_tensor_value():
     return (lambda x: x + 1 if x.mean() > 0 else x - 1), [pos(), neg(), pos()]
 
 
-@row(grad=True, kernels=True)
+@row(saved=True)
 def loop_over_the_first_size():
     def f(x):
         y = x[0] * 0
@@ -49,12 +49,12 @@ def loop_over_the_first_size():
     return f, [(torch.ones(n, 2),) for n in (2, 5, 3, 2)]
 
 
-@pure
+@row(saved=True)
 def item_in_an_expression():
     return (lambda x: x / x.max().item()), [pos(), neg(), pos()]
 
 
-@row
+@row(saved="has no recording to save")
 def round_trip_through_numpy():
     f = lambda x: torch.from_numpy(x.numpy() * 2) + 1
     return f, [pos(), neg(), pos()]
@@ -67,12 +67,12 @@ def train_to_eval():
     return m, [(x,), m.eval, (x,), m.train, (x,)], m
 
 
-@row
+@row(saved=True)
 def fresh_random_each_call():
     return (lambda x: x + torch.rand(3)), [pos(), pos(), pos()]
 
 
-@row
+@row(saved=True)
 def write_into_an_argument():
     def f(x):
         x[0] += 1
@@ -81,7 +81,7 @@ def write_into_an_argument():
     return f, [pos(), pos()]
 
 
-@row
+@row(saved=True)
 def write_through_a_view():
     def f(x):
         v = x[1:]
@@ -91,7 +91,7 @@ def write_through_a_view():
     return f, [pos(), pos()]
 
 
-@row
+@row(saved="has no recording to save")
 def earlier_output_after_the_next_call():
     kept = []
 
@@ -105,19 +105,19 @@ def earlier_output_after_the_next_call():
     return call, [pos(), neg(), pos()], kept
 
 
-@row
+@row(saved=True)
 def dtype_changed_on_the_second_call():
     kinds = (torch.float32, torch.float64, torch.int32, torch.float32)
     return (lambda x: x * 2), [(torch.ones(2).to(k),) for k in kinds]
 
 
-@row
+@row(saved=True)
 def dict_argument():
     f = lambda d: {"y": d["x"] * d["k"]}
     return f, [({"x": vec(1), "k": k},) for k in (1, 2, 3, 1)]
 
 
-@row
+@row(saved="has no recording to save")
 def list_append_side_effect():
     log = []
 
@@ -128,7 +128,7 @@ def list_append_side_effect():
     return f, [pos(), neg(), pos()], log
 
 
-@row(kernels=True)
+@row(saved=True)
 def second_derivative():
     second = torch.grad(lambda x: torch.grad(lambda y: (y**4).sum())(x).sum())
     return second, [pos(), neg()]
@@ -137,27 +137,27 @@ def second_derivative():
 # -- the public list of silent mismatches of another tracer
 
 
-@row
+@row(saved=True)
 def duplicate_inputs():
     x, y = vec(1, 2), vec(3, 4)
     return (lambda a, b: a * 2 + b), [(x, y), (x, x), (y, x)]
 
 
-@row
+@row(saved=True)
 def views_with_other_offsets():
     base = torch.arange(8.0)
     f = lambda v: v * 2
     return f, [(base[i : i + 2],) for i in (0, 2, 5, 0)]
 
 
-@row
+@row(saved=True)
 def views_with_other_strides():
     base = torch.arange(16.0).reshape(4, 4)
     views = (base[:2, :2], base[::2, ::2], base.T[:2, :2], base[:2].T[:2])
     return (lambda v: v.reshape(-1) * 2), [(v,) for v in views]
 
 
-@row
+@row(saved=True)
 def a_method_shared_across_instances():
     class Net:
         def __init__(self, k):
@@ -171,14 +171,16 @@ def a_method_shared_across_instances():
     return (lambda x, i: nets[i].go(x)), [(vec(1, 2, 3), i) for i in (0, 1, 0)]
 
 
-@row
+@row(saved=True)
 def keywords_and_positions_mixed():
     f = lambda x, y: x - y
-    call = lambda a, b, how: f(a, y=b) if how == "y" else f(y=a, x=b) if how else f(a, b)
+    call = lambda a, b, how: (
+        f(a, y=b) if how == "y" else f(y=a, x=b) if how else f(a, b)
+    )
     return call, [(vec(1), vec(5), how) for how in ("y", "x", "", "y")]
 
 
-@row
+@row(saved="has no recording to save")
 def masked_select_and_tolist():
     f = lambda x: (x.masked_select(x > 0), x.tolist())
     return f, [pos(), neg(), (vec(1, -1, 1),)]
@@ -195,12 +197,16 @@ def an_assignment_that_no_result_shows():
     return f, [pos(), neg()], c
 
 
-@row
+@row(saved=True)
 def list_arguments():
-    return (lambda xs: xs[0] + xs[-1]), [([vec(1), vec(2)],), ([vec(3)],), ([vec(1)] * 3,)]
+    return (lambda xs: xs[0] + xs[-1]), [
+        ([vec(1), vec(2)],),
+        ([vec(3)],),
+        ([vec(1)] * 3,),
+    ]
 
 
-@row
+@row(saved=True)
 def one_buffer_returned_twice():
     def f(x):
         y = x + 1
@@ -209,12 +215,12 @@ def one_buffer_returned_twice():
     return f, [pos(), neg()]
 
 
-@row
+@row(saved=True)
 def const_inputs_only():
     return (lambda: torch.ones(2) * 3), [(), ()]
 
 
-@row
+@row()
 def no_tensor_at_all():
     return (lambda a, b: (a + b, a > b)), [(1, 2), (2, 1), (1.5, 2), ("a", "b")]
 
@@ -222,7 +228,7 @@ def no_tensor_at_all():
 # -- the pains
 
 
-@row
+@row(saved=True)
 def constant_baking():
     def f(x):
         h, w = x.shape
@@ -232,7 +238,7 @@ def constant_baking():
     return f, [(torch.ones(s),) for s in ((2, 3), (3, 2), (4, 4), (2, 3))]
 
 
-@row
+@row()
 def rate_in_a_closure():
     c = Box(lr=0.1, t=0)
     w = vec(1, 2, 3)
@@ -246,7 +252,7 @@ def rate_in_a_closure():
     return step, [pos(), half, pos(), half, pos()], c, w
 
 
-@row
+@row(saved=True)
 def immutable_arrays():
     def f(x, v):
         x[1] = v
@@ -257,7 +263,7 @@ def immutable_arrays():
     return f, [(vec(1, 2, 3), v) for v in (5.0, 6.0)]
 
 
-@row
+@row(saved=True)
 def a_mask_that_is_not_updated():
     f = lambda x: F.dropout(x, 0.5) * (torch.rand(3) > 0.5)
     return f, [pos(), pos(), pos()]
@@ -283,10 +289,14 @@ def the_output_is_the_same_whatever_the_input():
     return f, [(torch.full((2, 3), k),) for k in (1.0, 0.1, -1.0, 1.0)], m
 
 
-@row
+@row(saved=True)
 def errors_of_eager_are_kept():
     w = torch.ones(3, 2)
-    return (lambda x: x @ w), [(torch.ones(2, 3),), (torch.ones(2, 4),), (torch.ones(3),)]
+    return (lambda x: x @ w), [
+        (torch.ones(2, 3),),
+        (torch.ones(2, 4),),
+        (torch.ones(3),),
+    ]
 
 
 @row
@@ -296,7 +306,7 @@ def drop_block_frozen():
     return (lambda x: F.dropout(x, c.p)), [pos(), up, pos(), up, pos(), up, pos()], c
 
 
-@row
+@row(saved=True)
 def loops_in_place_of_scans():
     def f(x, n):
         out = torch.zeros(n)
@@ -307,13 +317,13 @@ def loops_in_place_of_scans():
     return f, [(vec(1, 2, 3), n) for n in (4, 6, 4, 1)]
 
 
-@row
+@row(saved=True)
 def nan_is_not_hidden():
     f = lambda x: (x.log(), torch.isnan(x.log()).any().item(), x.log().sum())
     return f, [pos(), neg(), pos()]
 
 
-@row
+@row(saved=True)
 def sort_is_stable_and_ties_are_shared():
     f = lambda x: (x.sort(stable=True)[1], x.max(), x.argmax())
     return f, [(vec(1, 1, 0),), (vec(2, 2, 2),), (vec(0, 1, 1),)]

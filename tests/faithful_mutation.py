@@ -1,26 +1,17 @@
-"""Writes, views, aliases: what the caller's tensors hold afterwards."""
+"""Writes into arguments and their views: what the caller holds afterwards."""
 
 from __future__ import annotations
 
 import tracefuse as torch
-from faithful_rows import Box, row, vec
+from faithful_rows import on, row, square, vec
 
 
-def square(n=3):
-    return torch.arange(float(n * n)).reshape(n, n)
-
-
-def on(f, *args, seen=()):
-    """f of the same tensors again and again."""
-    return f, [args], *seen
-
-
-@row(kernels=True)
+@row(saved=True)
 def an_argument_written():
     return on(lambda x: x.add_(1) * 1, square())
 
 
-@row(kernels=True)
+@row(saved=True)
 def a_view_of_a_view_written():
     def f(x):
         x[1:][0][1:].mul_(-1)
@@ -29,7 +20,7 @@ def a_view_of_a_view_written():
     return on(f, square())
 
 
-@row
+@row(saved=True)
 def a_transposed_view_written():
     def f(x):
         x.T[0] = x.T[1]
@@ -39,7 +30,7 @@ def a_transposed_view_written():
     return on(f, square())
 
 
-@row
+@row(saved=True)
 def the_diagonal_written():
     def f(x):
         x.diagonal().zero_()
@@ -48,7 +39,7 @@ def the_diagonal_written():
     return on(f, square())
 
 
-@row
+@row(saved=True)
 def overlapping_slices():
     def f(x):
         x[1:] += x[:-1].clone()
@@ -58,7 +49,7 @@ def overlapping_slices():
     return on(f, torch.arange(5.0))
 
 
-@row
+@row(saved=True)
 def a_swap_of_rows():
     def f(x):
         x[0], x[1] = x[1].clone(), x[0].clone()
@@ -68,7 +59,7 @@ def a_swap_of_rows():
     return on(f, square())
 
 
-@row
+@row(saved=True)
 def a_masked_write_of_a_number():
     def f(x):
         x[x > 4] = -1
@@ -77,7 +68,7 @@ def a_masked_write_of_a_number():
     return on(f, square())
 
 
-@row
+@row(saved=True)
 def a_masked_write_of_a_tensor():
     def f(x, v):
         x[x > 4] = v[: int((x > 4).sum())]
@@ -86,7 +77,7 @@ def a_masked_write_of_a_tensor():
     return on(f, square(), torch.arange(10.0) - 5)
 
 
-@row
+@row(saved=True)
 def repeats_that_are_written():
     def f(x, i):
         x[i] += 1
@@ -95,25 +86,25 @@ def repeats_that_are_written():
     return on(f, torch.zeros(4), torch.tensor([0, 0, 2]))
 
 
-@row
+@row(saved=True)
 def repeats_that_are_added():
     f = lambda x, i: x.index_add_(0, i, torch.ones(3)) * 1
     return on(f, torch.zeros(4), torch.tensor([0, 0, 2]))
 
 
-@row
+@row(saved=True)
 def index_put_accumulates():
     f = lambda x, i: x.index_put_((i,), torch.tensor(2.0), accumulate=True).clone()
     return on(f, torch.zeros(4), torch.tensor([1, 1, 3]))
 
 
-@row
+@row(saved=True)
 def a_scatter_into_an_argument():
     f = lambda x, i: x.scatter_add_(0, i, torch.ones(3)).sum()
     return on(f, torch.zeros(4), torch.tensor([3, 3, 3]))
 
 
-@row
+@row(saved=True)
 def one_tensor_twice():
     x, y = vec(1, 2), vec(1, 2)
 
@@ -124,7 +115,7 @@ def one_tensor_twice():
     return f, [(x, x), (x, y), (x, x), (y, x)]
 
 
-@row
+@row(saved="tensors that overlap")
 def a_tensor_and_its_view():
     x, y = torch.arange(4.0), torch.ones(2)
 
@@ -135,17 +126,17 @@ def a_tensor_and_its_view():
     return f, [(x, x[:2]), (x, y), (x, x[1:3]), (x, x[::2])]
 
 
-@row
+@row(saved=True)
 def an_input_returned():
     return on(lambda x, y: (x, y.T, x), vec(1, 2), square())
 
 
-@row
+@row(saved=True)
 def an_input_written_and_returned():
     return on(lambda x: (x.add_(1), x, x[0]), vec(1, 2))
 
 
-@row
+@row(grad=False)
 def a_view_of_an_input_returned_and_written_outside():
     x = square()
     kept = []
@@ -158,7 +149,7 @@ def a_view_of_an_input_returned_and_written_outside():
     return f, [(x,), change, (x,)], kept
 
 
-@row
+@row(saved=True)
 def a_result_written_outside():
     kept = []
 
@@ -176,7 +167,7 @@ def a_result_written_outside():
     return call, [(x,), change, (x,)], kept
 
 
-@row
+@row(saved=True)
 def two_equal_results_are_two():
     def f(x):
         a, b = x * 2, x * 2
@@ -186,7 +177,7 @@ def two_equal_results_are_two():
     return on(f, vec(1, 2))
 
 
-@row
+@row(saved=True)
 def one_result_twice():
     def f(x):
         y = x * 2
@@ -204,300 +195,3 @@ def a_constant_result_is_new_each_time():
         return kept[-1]
 
     return f, [(vec(1),), lambda: kept[-1].add_(1), (vec(1),)], kept
-
-
-@row
-def out_arguments():
-    f = lambda x, out: torch.mul(x, 2, out=out)
-    return on(f, vec(1, 2), vec(0, 0))
-
-
-@row
-def out_that_is_an_input():
-    f = lambda x: torch.add(x, x, out=x)
-    return on(f, vec(1, 2))
-
-
-@row
-def out_that_overlaps_an_input():
-    x = torch.arange(5.0)
-    return (lambda x: torch.neg(x[:4].clone(), out=x[1:])), [(x,)]
-
-
-@row
-def data_of_a_variable():
-    w = vec(1, 2).requires_grad_()
-
-    def f(x):
-        w.data.add_(x)
-        return (w * 2).detach()
-
-    return f, [(vec(1, 1),)], w
-
-
-@row
-def data_assigned():
-    w = vec(1, 2).requires_grad_()
-
-    def f(x):
-        return (w * x).detach()
-
-    def change():
-        w.data = w.data + 1
-
-    return f, [(vec(1, 1),), change, (vec(1, 1),)], w
-
-
-@row
-def data_assigned_inside():
-    w = vec(1, 2).requires_grad_()
-
-    def f(x):
-        w.data = w.data + x
-        return (w * 2).detach()
-
-    return f, [(vec(1, 1),)], w
-
-
-@row
-def data_of_another_size():
-    w = vec(1, 2)
-
-    def change():
-        w.data = torch.ones(len(w) + 1)
-
-    return (lambda x: w * x), [(vec(2),), change, (vec(2),), change, (vec(2),)], w
-
-
-@row
-def resized_outside():
-    w = vec(1, 2)
-
-    def change():
-        w.resize_(1 if len(w) == 2 else 2)
-
-    return (lambda x: w[:1] * x + len(w)), [(vec(2),), change, (vec(2),)]
-
-
-@row
-def a_write_seen_by_an_older_view():
-    x = square()
-    view = x[0]
-
-    def f(y):
-        x.mul_(2)
-        return view + y
-
-    return f, [(vec(1, 1, 1),)], x, view
-
-
-@row
-def a_clone_is_another():
-    def f(x):
-        y = x.clone()
-        x.zero_()
-        return y
-
-    return on(f, vec(1, 2))
-
-
-@row
-def a_detached_tensor_shares():
-    def f(x):
-        y = x.detach()
-        y.add_(1)
-        return x * 1
-
-    return on(f, vec(1, 2))
-
-
-@row
-def contiguous_sometimes_copies():
-    def f(x):
-        y = x.contiguous()
-        y.add_(1)
-        return x.sum()
-
-    a, b = square(), square().T
-    return f, [(a,), (b,), (a,), (b,)]
-
-
-@row
-def reshape_sometimes_copies():
-    def f(x):
-        x.reshape(-1)[0] = 100.0
-        return x * 1
-
-    a, b = square(), square().T[:2]
-    return f, [(a,), (b,), (a,)]
-
-
-@row
-def expanded_then_cloned_and_written():
-    def f(x):
-        y = x.expand(3, 2).clone()
-        y[0] = 9
-        return y, x
-
-    return on(f, vec(1, 2))
-
-
-@row
-def an_augmented_assignment_rebinds_or_writes():
-    def f(x, k):
-        y = x
-        y += 1
-        k += 1
-        return y is x, k
-
-    return on(f, vec(1, 2), 3)
-
-
-@row
-def a_list_of_tensors_written():
-    def f(xs):
-        for x in xs:
-            x.mul_(2)
-        return sum(xs)
-
-    x = vec(1, 2)
-    return f, [([x, vec(3, 4)],), ([x, x],), ([x[:1], x[1:]],)]
-
-
-@row
-def a_write_under_a_branch():
-    def f(x):
-        if x.sum() > 10:
-            x.zero_()
-        else:
-            x.add_(3)
-        return x.max()
-
-    return on(f, vec(1, 2))
-
-
-@row
-def a_write_in_a_loop():
-    def f(x):
-        for i in range(len(x)):
-            x[i] = x[i - 1] + 1
-        return x
-
-    return on(f, torch.zeros(4))
-
-
-@row
-def a_write_before_an_exception():
-    def f(x, bad):
-        x.add_(1)
-        if bad:
-            raise ValueError("after the write")
-        return x * 2
-
-    x = vec(1, 2)
-    return f, [(x, False), (x, True), (x, False), (x, True)]
-
-
-@row
-def a_write_before_a_bad_shape():
-    def f(x, y):
-        x.add_(1)
-        return x + y
-
-    x = vec(1, 2)
-    return f, [(x, vec(1)), (x, vec(1, 2, 3)), (x, vec(1, 1))]
-
-
-@row
-def a_write_before_a_failed_assert():
-    def f(x):
-        x.mul_(2)
-        assert x.sum() < 20, "too large"
-        return x
-
-    return on(f, vec(1, 2))
-
-
-@row
-def a_slot_assigned():
-    c = Box(h=vec(0, 0))
-
-    def f(x):
-        c.h = c.h * 0.5 + x
-        return c.h
-
-    return f, [(vec(1, 1),), (vec(2, 2),)], c
-
-
-@row
-def a_slot_swapped():
-    c = Box(a=vec(1, 1), b=vec(2, 2))
-
-    def f(x):
-        c.a, c.b = c.b, c.a + x
-        return c.a * 1
-
-    return f, [(vec(1, 1),)], c
-
-
-@row
-def a_dict_entry_assigned():
-    bag = {}
-
-    def f(x):
-        bag["last"] = bag.get("last", 0) + x
-        return bag["last"] * 2
-
-    return f, [(vec(1, 1),)], bag
-
-
-@row
-def fill_and_copy_of_another_type():
-    def f(x, i):
-        x.copy_(i)
-        i.fill_(7)
-        return x + i
-
-    return on(f, vec(1, 2), torch.tensor([3, 4]))
-
-
-@row
-def an_int_tensor_refuses_a_float():
-    return on(lambda i: i.add_(0.5), torch.tensor([1, 2]))
-
-
-@row
-def a_leaf_that_needs_gradients_refuses_a_write():
-    return on(lambda w: w.add_(1), vec(1, 2).requires_grad_())
-
-
-@row
-def sort_into_an_argument():
-    def f(x):
-        x.copy_(x.sort(descending=True)[0])
-        return x[0]
-
-    return on(f, vec(1, 3, 2))
-
-
-@row
-def cumsum_in_place():
-    return on(lambda x: x.cumsum_(0) if x.sum() < 100 else x.fill_(1), vec(1, 1, 1))
-
-
-@row
-def random_in_place():
-    return on(lambda x: x.uniform_() * 1, vec(1, 2, 3))
-
-
-@row
-def memory_shared_by_two_captured_tensors():
-    base = torch.zeros(4)
-    left, right = base[:3], base[1:]
-
-    def f(x):
-        left.add_(x)
-        right.mul_(2)
-        return base * 1
-
-    return f, [(vec(1),)], base, left, right

@@ -20,10 +20,8 @@ class Row:
     """A program of the table and what it is also good for."""
 
     make: Callable[[], tuple]
-    grad: bool = False  # differentiated by its tensor arguments
-    kernels: bool = False  # run by the kernels' interpreter too
-    saved: bool = False  # a function of its arguments alone: kept in a file
-    fails: str = ""  # why it is not right yet
+    grad: bool = True  # differentiated by its tensor arguments
+    saved: Any = False  # kept in a file, read again, and called; or why it cannot be
 
 
 def row(make=None, **kind: Any):
@@ -34,11 +32,6 @@ def row(make=None, **kind: Any):
     assert name not in ROWS, f"two rows are called {name}"
     ROWS[name] = Row(make, **kind)
     return make
-
-
-def pure(make):
-    """A row whose function depends on nothing but tensors: all checks."""
-    return row(make, grad=True, kernels=True, saved=True)
 
 
 class Box:
@@ -59,3 +52,18 @@ def pos():
 
 def neg():
     return (vec(-1, -2, -3),)
+
+
+def varied(f, *values):
+    """f(x, value) for these values, there and back again."""
+    x = vec(1, 2, 3)
+    return f, [(x, v) for v in (*values, *reversed(values))]
+
+
+def square(n=3):
+    return torch.arange(float(n * n)).reshape(n, n)
+
+
+def on(f, *args, seen=()):
+    """f of the same tensors again and again."""
+    return f, [args], *seen

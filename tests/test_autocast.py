@@ -141,6 +141,7 @@ def test_bad_input_is_named():
 
 
 def test_without_a_gpu_its_autocast_is_off(monkeypatch):
+    assert tf.cuda  # a face imported while the name is patched would keep the patch
     monkeypatch.setattr(tf.api.cuda, "is_available", lambda: False)
     with pytest.warns(UserWarning, match="CUDA is not available"):
         mode = tf.cuda.amp.autocast()

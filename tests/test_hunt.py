@@ -247,3 +247,39 @@ def test_data_of_another_tensor_is_not_shared_silently():
     f()
     f()
     assert (a.item(), b.item()) == (0.0, 1.0)
+
+
+# -- a learning rate as a plain number
+
+
+class Plain(torch.optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.add_(p.grad, alpha=-group["lr"])
+
+
+def rates(optimizer, wrap):
+    p = nn.Parameter(torch.zeros(1))
+    o = optimizer([p], lr=0.5)
+
+    def step():
+        o.zero_grad()
+        p.sum().backward()
+        o.step()
+        return o.param_groups[0].get("lr")
+
+    step = wrap(step)
+    for lr in (0.5, 0.5, 2.0, 1.0, 1.0, 0.5):
+        o.param_groups[0]["lr"] = lr
+        yield step(), p.item()
+
+
+@pytest.mark.parametrize("optimizer", [Plain, torch.optim.SGD])
+def test_a_learning_rate_that_is_read_is_no_old_one(optimizer):
+    compiled = list(rates(optimizer, torch.jit))
+    assert compiled == list(rates(optimizer, lambda f: f))

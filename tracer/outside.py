@@ -47,7 +47,7 @@ class Outside:
             if known.kind == "number" and known.owner is owner and known.key == key:
                 return known.value
         value = placeholder(f"x{len(self.inputs)}", (), from_numpy("float64"))
-        value.data = np.asarray(float(owner[key]))
+        value.data = np.asarray(float(dict.__getitem__(owner, key)))
         self.inputs.append(Input(value, "number", owner, key))
         return value
 

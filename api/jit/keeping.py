@@ -32,7 +32,8 @@ def pins_of(recording: Recording, function: Callable, leaves: list) -> Pins:
     objects = [x for x in leaves if not isinstance(x, (Tensor, *PLAIN))]
     rec, numbers = recording.rec, recording.substitution
     moving = {(id(s.owner), s.key) for s, _ in rec.written.values() if s.item}
-    moving |= {(id(i.owner), i.key) for i in rec.inputs if i.kind == "number"}
+    rates = (i for i in rec.inputs if i.kind == "number")
+    moving |= {(id(i.owner), i.key) for i in rates if not hasattr(i.owner, "plain")}
     sources = numbers.sources if numbers else ()
     moving |= {s.spot.mark for s in sources if s.leaf is None}
     codes = recording.listener.codes

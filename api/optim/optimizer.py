@@ -24,22 +24,45 @@ _MISSING = object()
 
 
 class Group(Watched, dict):
-    """Parameters and their options; tells when an option changes."""
+    """Parameters and their options; tells when an option changes.
 
-    __slots__ = ()
+    Our optimizers take the learning rate as an input of the program, so that another
+    one is no news, unless `plain`: a recorded program has asked for the number.
+    """
+
+    __slots__ = ("plain",)
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "lr" and recording.recorder is not None:
+            self.plain = True
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As `dict.get`."""
+        return self[key] if key in self else default
+
+    def items(self) -> Any:
+        """As `dict.items`."""
+        self.get("lr")
+        return super().items()
+
+    def values(self) -> Any:
+        """As `dict.values`."""
+        self.get("lr")
+        return super().values()
 
     def __setitem__(self, key: str, value: Any) -> None:
-        old = self.get(key, _MISSING)
+        old = dict.get(self, key, _MISSING)
         super().__setitem__(key, value)
         same = type(old) is type(value) and isinstance(value, _PLAIN) and old == value
         if not (old is value or same or self._is_rate(key, old, value)):
             touch()
 
-    @staticmethod
-    def _is_rate(key: str, old: Any, new: Any) -> bool:
-        """A learning rate after another, outside of a recording."""
+    def _is_rate(self, key: str, old: Any, new: Any) -> bool:
+        """A learning rate after another, outside of a recording, that is no news."""
         numbers = isinstance(old, float) and isinstance(new, float)
-        return key == "lr" and numbers and recording.recorder is None
+        news = getattr(self, "plain", False) or recording.recorder is not None
+        return key == "lr" and numbers and not news
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
@@ -67,7 +90,7 @@ _PLAIN = (int, float, str, tuple)
 
 def rate(group: dict) -> Any:
     """The learning rate: a float, recorded an input of the program."""
-    rec, lr = recording.recorder, group["lr"]
+    rec, lr = recording.recorder, dict.__getitem__(group, "lr")
     if rec is None or isinstance(lr, Tensor):
         return lr
     return wrap(rec, rec.number(group, "lr"))
