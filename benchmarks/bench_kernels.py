@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from tracefuse.kernels.numpy.compile import compile
 from tracefuse.tracer import algebra as al
-from tracefuse.tracer.graph import Graph, constant, make, placeholder
-from tracefuse.tracer.types import float32, int64
+from tracefuse.tracer.graph import Graph, make, placeholder
+from tracefuse.tracer.types import float32
 
 RNG = np.random.default_rng(0)
 
@@ -212,78 +212,6 @@ LAYER_NORM = {
 @pytest.mark.parametrize("way", LAYER_NORM)
 def test_layer_norm(benchmark, way):
     benchmark(LAYER_NORM[way](), normal(4096, 1024), normal(1024), normal(1024))
-
-
-# -- one step of an MLP: forward, backward, update
-
-BATCH, WIDE, HIDDEN, OUT = 256, 784, 256, 10
-
-
-def mlp_graph():
-    x = placeholder("x", (BATCH, WIDE), float32)
-    t = placeholder("t", (BATCH,), int64)
-    sizes = (HIDDEN, WIDE), (HIDDEN,), (OUT, HIDDEN), (OUT,)
-    names = "w1", "b1", "w2", "b2"
-    params = [placeholder(n, s, float32) for n, s in zip(names, sizes)]
-    w1, b1, w2, b2 = params
-    h0 = make("dot", (x, w1.permute((-1, -2)))) + b1.expand((BATCH, HIDDEN))
-    h = al.maximum(h0, constant(0, h0.shape, float32))
-    y = make("dot", (h, w2.permute((-1, -2)))) + b2.expand((BATCH, OUT))
-    z = y - kept(make("max", (y,), axes=(-1,)), y)
-    logp = z - kept(al.log(al.exp(z).sum((-1,))), y)
-    number = make("iota", (), shape=y.shape, axis=-1, dtype=int64)
-    hit = al.eq(number, t.reshape((BATCH, 1)).expand(y.shape))
-    loss = al.where(hit, -logp, 0.0).sum((-2, -1)) * (1 / BATCH)
-    dy = (al.exp(logp) - hit.cast(float32)) * (1 / BATCH)
-    dh = al.where(al.lt(constant(0, h0.shape, float32), h0), make("dot", (dy, w2)), 0.0)
-    first = make("dot", (dh.permute((-1, -2)), x)), dh.sum((-2,))
-    second = make("dot", (dy.permute((-1, -2)), h)), dy.sum((-2,))
-    new = [p - 0.1 * g for p, g in zip(params, (*first, *second))]
-    run = run_of("mlp", [x, t, *params], [loss, *new], donated=(1, 2, 3, 4))
-    spare = [np.empty(s, np.float32) for s in sizes]
-
-    def step(x, t, params):
-        # As a program does it: results into spare buffers, then exchange the two.
-        new = run(x, t, *params, *spare)[1:]
-        spare[:], params[:] = params, new
-
-    return step
-
-
-def mlp_numpy():
-    rows = np.arange(BATCH)
-
-    def step(x, t, params):
-        w1, b1, w2, b2 = params
-        h0 = x @ w1.T + b1
-        h = np.maximum(h0, 0)
-        y = h @ w2.T + b2
-        z = y - y.max(1, keepdims=True)
-        e = np.exp(z)
-        s = e.sum(1, keepdims=True)
-        loss = -(z - np.log(s))[rows, t].mean()
-        dy = e / s
-        dy[rows, t] -= 1
-        dy /= BATCH
-        dh = dy @ w2
-        dh[h0 <= 0] = 0
-        for p, g in zip(params, (dh.T @ x, dh.sum(0), dy.T @ h, dy.sum(0))):
-            p -= 0.1 * g
-        return loss
-
-    return step
-
-
-MLP = {"tracefuse": mlp_graph, "numpy by hand": mlp_numpy}
-
-
-@pytest.mark.benchmark(group="a step of an MLP, 784-256-10, batch 256")
-@pytest.mark.parametrize("way", MLP)
-def test_mlp(benchmark, way):
-    sizes = (HIDDEN, WIDE), (HIDDEN,), (OUT, HIDDEN), (OUT,)
-    params = [normal(*s) * 0.05 for s in sizes]
-    x, t = normal(BATCH, WIDE), RNG.integers(0, OUT, BATCH)
-    benchmark(MLP[way](), x, t, params)
 
 
 # -- compiling

@@ -53,6 +53,7 @@ class Ref(NamedTuple):
     """A leaf of the result: what to make it of.
 
     ("new", storage number, steps), ("same", Source), ("view", Source, steps),
+    ("look", Source, steps) as view, of the tensor as the variable that it is,
     ("plain", the object), ("given", number of the argument container), ("item", number
     of the output) or ("scalar", name of a Python number).
     """
@@ -225,6 +226,9 @@ class Path:
             return Ref("new", (self._storages[t._storage], id(t)), t._steps)
         if any(t is view for view in self._recording.views):
             owner = self._rec.shadows[t._storage].owner
+            count = len(owner._steps)
+            if t._steps[:count] == owner._steps:  # marks and all: a leaf is its own
+                return Ref("look", self.source(owner), t._steps[count:])
             base = memory_steps(owner._steps)
             if t._steps[: len(base)] == base:
                 return Ref("view", self.source(owner), t._steps[len(base) :])

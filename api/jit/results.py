@@ -75,18 +75,19 @@ class Results(Checks):
             return ref.of
         if ref.kind == "given":
             return self.places[ref.of]
-        if ref.kind == "view":
-            steps = self._steps(ref.steps)
-            return f"{self.w.bind('look', _look)}({self.at(ref.of)}, {steps})"
+        if ref.kind in ("view", "look"):
+            steps, whole = self._steps(ref.steps), ref.kind == "look"
+            look = self.w.bind("look", _look)
+            return f"{look}({self.at(ref.of)}, {steps}, {whole})"
         if isinstance(ref.of, Dim):
             return f"({sized(ref.of)})"
         return self.w.literal(ref.of)
 
 
-def _look(t: Tensor, steps: tuple) -> Tensor:
-    """A view of a tensor, further by these steps."""
+def _look(t: Tensor, steps: tuple, whole: bool) -> Tensor:
+    """A view of a tensor, further by these steps: of it as a variable, if `whole`."""
     view = object.__new__(Tensor)
-    base = memory_steps(t._steps)
+    base = t._steps if whole else memory_steps(t._steps)
     view._storage, view._steps = t._storage, (*base, *steps)
     view._array, view._value = view_array(t._array, steps), None
     view._seen, view._grad = -1, None

@@ -104,8 +104,9 @@ class Varying:
         found, fixed = [], self._fixed()
         wanted = self.leaves.get(form(spec), ())
         for i, spot in enumerate(spots(args, kwargs) if wanted else ()):
-            if i in wanted and spot is not None and ("arg", i) not in fixed:
-                found.append(Source(f"n_a{i}_", i, spot, spot.get()))
+            now = spot.get() if spot is not None and i in wanted else None
+            if type(now) in (float, int) and ("arg", i) not in fixed:
+                found.append(Source(f"n_a{i}_", i, spot, now))
         for key, (spot, name, told) in self.places.items():
             now = spot.get()
             if key not in fixed and type(now) in (float, int):

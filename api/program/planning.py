@@ -122,6 +122,8 @@ def _results(refs: Iterable[Ref], state: State) -> Iterator[tuple]:
 def _result(ref: Ref, state: State) -> tuple:
     if ref.kind == "new":
         return ("new", ref.of[0], _movements(ref.steps))
+    if ref.kind == "look":  # gradients do not cross the border of a saved program
+        ref = ref._replace(kind="view")
     if ref.kind in ("same", "view"):
         return (ref.kind, _place(ref.of, state), _movements(ref.steps))
     if isinstance(ref.of, (bool, int, float, str, type(None), DType, Dim)):
