@@ -104,8 +104,10 @@ class Varying:
         found, fixed = [], self._fixed()
         wanted = self.leaves.get(form(spec), ())
         for i, spot in enumerate(spots(args, kwargs) if wanted else ()):
-            now = spot.get() if spot is not None and i in wanted else None
-            if type(now) in (float, int) and ("arg", i) not in fixed:
+            if i not in wanted or spot is None or ("arg", i) in fixed:
+                continue
+            now = spot.get()
+            if type(now) in (float, int):  # a bool may be told apart by `is`
                 found.append(Source(f"n_a{i}_", i, spot, now))
         for key, (spot, name, told) in self.places.items():
             now = spot.get()
