@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(monkeypatch):
     def refuse(*_):
         raise PermissionError("read-only")
 
-    monkeypatch.setattr("tracefuse.kernels.triton.native.sources.os.replace", refuse)
+    monkeypatch.setattr("tracefuse.kernels.folder.os.replace", refuse)
     assert ahead.compile_kernel(axpy()).name == "axpy" and len(made) == 1
 
 

@@ -12,7 +12,9 @@ from typing import Iterator, NamedTuple, Optional
 
 import numpy as np
 
-from ...kernels.numpy.cache import cache_dir
+from ...kernels import tidy
+from ...kernels.folder import cache_dir
+from ...kernels.gpu.discover import devices, simulated
 from ...kernels.numpy.threads import threads
 from ..version import __version__
 from .gpu import Driver, driver
@@ -55,10 +57,21 @@ def _findings(found: Optional[Driver]) -> Iterator[tuple[str, str]]:
     yield "NumPy", f"{np.__version__} with {_blas()}"
     yield "threads", _threads()
     yield "GPU", "; ".join(found.devices) if found and found.devices else "none found"
+    yield from _simulated()
     yield "driver", found.version if found else "no NVIDIA driver found"
     for need in NEEDS:
         yield need.package, _version(need) or "not installed"
     yield "cache", _cache(cache_dir())
+
+
+def _simulated() -> Iterator[tuple[str, str]]:
+    """The GPUs of TRACEFUSE_SIMULATE_GPU, where it is set: "cuda" means these."""
+    try:
+        for d in devices() if simulated() else ():
+            memory = f"{d.total_memory / 2**30:.0f} GiB of host memory, {d.target}"
+            yield d.label, f"{d.name}, {memory} (TRACEFUSE_SIMULATE_GPU)"
+    except (ImportError, ValueError) as error:  # no triton; no number
+        yield "simulated GPU", f"none: {error}"
 
 
 def _missing(found: Optional[Driver]) -> Iterator[str]:
@@ -95,8 +108,9 @@ def _threads() -> str:
 def _cache(folder: Path) -> str:
     """The folder of generated code: what lies in it, or whether it can be made."""
     if folder.is_dir():
-        sizes = [p.stat().st_size for p in folder.rglob("*") if p.is_file()]
-        text = f"{len(sizes)} files, {sum(sizes) / 2**20:.1f} MiB"
+        found = [tidy.usage(folder, kind) for kind in tidy.KINDS]
+        size = sum(each.bytes for each in found) / 2**20
+        text = f"{sum(each.files for each in found)} files, {size:.1f} MiB"
     else:
         text = "made at first use"
     existing = next(p for p in (folder, *folder.parents) if p.exists())

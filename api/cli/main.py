@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Optional, Sequence
 
+from ...kernels import tidy
 from ..version import __version__
-from . import demo, doctor, show
+from . import bench, cache, demo, doctor, run, show
 
 __all__ = ["main"]
 
@@ -40,8 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _demo(commands)
+    _run(commands)
     _doctor(commands)
     _show(commands)
+    _bench(commands)
+    _cache(commands)
     return parser
 
 
@@ -56,6 +60,13 @@ def _demo(commands: argparse._SubParsersAction) -> None:
     add("--quiet", action="store_true", help="print the verdict only")
 
 
+def _run(commands: argparse._SubParsersAction) -> None:
+    what = "run a PyTorch script with tracefuse in the place of torch"
+    add = _command(commands, "run", run.run, what)
+    add("script", metavar="SCRIPT", help="as it is: `import torch` gives tracefuse")
+    add("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="handed on to it")
+
+
 def _doctor(commands: argparse._SubParsersAction) -> None:
     _command(commands, "doctor", doctor.run, "say what was found and what is missing")
 
@@ -64,6 +75,20 @@ def _show(commands: argparse._SubParsersAction) -> None:
     add = _command(commands, "show", show.run, "print what a saved file holds")
     add("file", metavar="FILE", help="a file that tracefuse saved, or safetensors")
     add("--source", action="store_true", help="generated code instead of the graph")
+
+
+def _bench(commands: argparse._SubParsersAction) -> None:
+    what = "time a few programs beside NumPy, PyTorch and JAX, where installed"
+    add = _command(commands, "bench", bench.run, what)
+    add("--only", default="", metavar="WORD", help="programs with this in their name")
+    add("--out", metavar="FILE", help="receives the numbers as JSON")
+
+
+def _cache(commands: argparse._SubParsersAction) -> None:
+    add = _command(commands, "cache", cache.run, "what generated code takes on disk")
+    size = {"type": _natural, "nargs": "?", "const": tidy.LIMIT >> 20, "metavar": "MIB"}
+    add("--trim", **size, help="where there is more, remove the oldest half of it")
+    add("--clear", action="store_true", help="remove all of it")
 
 
 def _command(

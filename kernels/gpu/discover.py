@@ -13,7 +13,7 @@ from .cuda import CudaDevice
 from .device import Device
 from .simulated import SimulatedDevice
 
-__all__ = ["devices", "get_device", "pretend", "why_none"]
+__all__ = ["devices", "get_device", "pretend", "simulated", "told", "why_none"]
 
 _lock = threading.Lock()
 _found: Optional[tuple[tuple[Device, ...], Optional[str]]] = None
@@ -40,11 +40,18 @@ def get_device(index: int = 0) -> Device:
     """The GPU of this number; DeviceError, with the reason, when it cannot be used."""
     found = devices()
     if not 0 <= index < len(found):
-        reason = why_none() or f"there are {len(found)}"
+        reason = told() if found else why_none()
         raise DeviceError(f"no GPU cuda:{index}: {reason}")
     if found[index].unusable:
         raise DeviceError(f"cuda:{index}: {found[index].unusable}")
     return found[index]
+
+
+def told() -> str:
+    """How many GPUs there are, and their names: "there is 1: cuda:0 (NVIDIA H200)"."""
+    found = devices()
+    named = ", ".join(f"{d.label} ({d.name})" for d in found)
+    return f"there {'is' if len(found) == 1 else 'are'} {len(found)}: {named}"
 
 
 @contextmanager
@@ -67,8 +74,8 @@ def _look() -> tuple[tuple[Device, ...], Optional[str]]:
 
 
 def _search() -> tuple[tuple[Device, ...], Optional[str]]:
-    wanted = int(os.environ.get("TRACEFUSE_SIMULATE_GPU") or 0)
-    if wanted:  # how many: programs for a GPU run, slowly, without one
+    wanted = simulated()
+    if wanted:
         return tuple(SimulatedDevice(i) for i in range(wanted)), None
     try:
         count = len(door.core.Device.get_all_devices())
@@ -77,3 +84,16 @@ def _search() -> tuple[tuple[Device, ...], Optional[str]]:
         return (), "cuda-core is not installed: pip install 'tracefuse[gpu]'"
     except Exception as error:  # the bindings raise all kinds when there is no driver
         return (), f"{type(error).__name__}: {error}"
+
+
+def simulated() -> int:
+    """How many GPUs to simulate: programs for one run, slowly, in host memory.
+
+    ValueError when the environment's word is no number.
+    """
+    wanted = os.environ.get("TRACEFUSE_SIMULATE_GPU") or "0"
+    if not wanted.isdigit():
+        raise ValueError(
+            f"TRACEFUSE_SIMULATE_GPU is how many GPUs to simulate, not {wanted!r}"
+        )
+    return int(wanted)

@@ -12,8 +12,9 @@ from typing import Any, Callable, Optional, Sequence
 
 from ...tracer.errors import CompileError, DeviceError
 from ...tracer.later import Later
+from ..folder import forget, store
 from ..triton.kernel import Config, Kernel
-from ..triton.native.sources import folder, forget, store
+from ..triton.native.sources import folder
 from .array import DeviceArray
 from .device import Device
 

@@ -19,8 +19,8 @@ from typing import Any, Callable, Hashable, NamedTuple, Optional, Sequence
 from ...tracer.graph import Graph
 from ...tracer.structure import graph_key
 from ...tracer.where import generated
+from ..folder import keep
 from ..transposed import transpose_products
-from .cache import keep
 from .names import namespace
 from .program import Program
 from .source import generate
@@ -122,7 +122,8 @@ def build(graph: Graph, donated: tuple, inplace: tuple) -> Executable:
     """Generate, store and load."""
     source, program = generate(transpose_products(graph), donated, inplace)
     name = program.graph_name
-    return Executable(name, source, keep(name, source), records(program))
+    path = keep("numpy", name, source)
+    return Executable(name, source, path, records(program))
 
 
 def load(name: str, source: str, path: Optional[str]) -> Callable[..., tuple]:

@@ -21,10 +21,11 @@ from typing import Any, Iterator, Optional, Sequence, Union
 
 from ....tracer.errors import CompileError, FormatError
 from ....tracer.later import Later
+from ...folder import forget, store, touch
 from ..kernel import Config, Kernel
 from .binary import Binary, pack, unpack
 from .build import build
-from .sources import folder, forget, library_text, module_text, store
+from .sources import folder, library_text, module_text
 
 __all__ = [
     *("carry", "compile_all", "compile_kernel", "lookup", "mark_of"),
@@ -117,7 +118,9 @@ def path_of(kernel: Kernel, config: Config, target: str) -> Path:
 def read(path: Path) -> Optional[Binary]:
     """What the file holds; None when it is not there, or is not whole."""
     try:
-        return unpack(path.read_bytes())
+        found = unpack(path.read_bytes())
+        touch(path)
+        return found
     except (OSError, FormatError):
         return None
 

@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import builtins
 import linecache
-import os
-import threading
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from ....tracer.later import Later
-from ...numpy.cache import cache_dir
+from ...folder import cache_dir, keep
 
-__all__ = [
-    *("LIBRARY", "PRELUDE", "folder", "forget", "library_text"),
-    *("load_source", "module_text", "store"),
-]
-
-hashlib = Later("hashlib")
+__all__ = ["LIBRARY", "PRELUDE", "folder", "library_text", "load_source", "module_text"]
 
 PRELUDE = """\
 import triton
@@ -49,32 +41,8 @@ def module_text(source: str) -> str:
 def load_source(name: str, source: str) -> dict[str, Any]:
     """Run a module's text; its names. ImportError where triton is missing."""
     text = module_text(source)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:20]
-    kept = store(folder() / f"{name[:60]}_{digest}.py", text.encode())
-    file = str(kept or f"<tracefuse {name} {digest}>")
+    file = keep("triton", name, text) or f"<tracefuse {name} {hash(text):x}>"
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
     scope: dict[str, Any] = {"__name__": f"tracefuse_{name}", "__file__": file}
     exec(builtins.compile(text, file, "exec"), scope)
     return scope
-
-
-def store(path: Path, data: bytes) -> Optional[Path]:
-    """Write a file under its final name complete; None where that is not possible."""
-    draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(data)
-            os.replace(draft, path)
-        return path
-    except OSError:
-        forget(draft)
-        return None
-
-
-def forget(path: Path) -> None:
-    """Remove a file, if that is possible."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        pass
