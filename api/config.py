@@ -26,6 +26,8 @@ class Config:
     was given, if it is recorded from now on (None: as many as are dear to compute
     again). The rest is computed again. ValueError below 0.
     cuda_graphs: replay jitted programs on a GPU by one launch (True).
+    fuse_eager: eager pointwise operations on a GPU wait for one another and run as one
+        kernel when a value is asked for (True).
     tune: time the candidates of each kernel on its first use on a GPU, and remember the
         fastest (None: on a real one; False: the same choice every time, by rule).
     strict: a kernel that does not compile for a GPU is an error, not a warning (False).
@@ -89,6 +91,15 @@ class Config:
     @strict.setter
     def strict(self, wanted: bool) -> None:
         settings.strict = bool(wanted)
+
+    @property
+    def fuse_eager(self) -> bool:
+        """Whether eager pointwise operations on a GPU wait for one another."""
+        return settings.pieces
+
+    @fuse_eager.setter
+    def fuse_eager(self, wanted: bool) -> None:
+        settings.pieces = bool(wanted)
 
     @property
     def tune(self) -> bool | None:

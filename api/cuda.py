@@ -15,13 +15,12 @@ from ..tracer.errors import OutOfMemoryError
 from .device import device as named_device
 from .device import place, where
 from .place import discover, making
-from .random.generator import manual_seed as seed_default
 from .tensor import Tensor
 
 __all__ = ["is_available", "device_count", "current_device", "get_device_name"]
 __all__ += ["get_device_capability", "get_device_properties", "set_device", "device"]
-__all__ += ["device_of", "synchronize", "manual_seed", "manual_seed_all", "init"]
-__all__ += ["is_initialized", "is_bf16_supported", "OutOfMemoryError"]
+__all__ += ["device_of", "synchronize", "init", "is_initialized", "ipc_collect"]
+__all__ += ["is_bf16_supported", "is_current_stream_capturing", "OutOfMemoryError"]
 
 
 def is_available() -> bool:
@@ -110,6 +109,11 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
     return is_available()
 
 
+def is_current_stream_capturing() -> bool:
+    """Whether this thread captures a CUDA graph: only our own programs ever do."""
+    return is_available() and found().capturing
+
+
 def synchronize(device: Any = None) -> None:
     """Wait until a GPU has done all it was given.
 
@@ -122,20 +126,10 @@ def init() -> None:
     """Nothing: a GPU is opened when it is first used."""
 
 
+def ipc_collect() -> None:
+    """Nothing: no memory is shared between processes."""
+
+
 def is_initialized() -> bool:
     """Whether there is a GPU that can be used."""
     return is_available()
-
-
-def manual_seed(seed: int) -> None:
-    """Seed random draws: there is one default generator for all devices.
-
-    Without a GPU this does nothing, as in PyTorch.
-    """
-    if is_available():
-        seed_default(seed)
-
-
-def manual_seed_all(seed: int) -> None:
-    """The same."""
-    manual_seed(seed)

@@ -97,11 +97,21 @@ def place(wanted: Any) -> Any:
             raise DeviceError(f"it has no tensors on {found.type!r}")
         return discover.get_device(making.index if found.index is None else found.index)
     except DeviceError as why:
-        raise DeviceError(
-            f"device {str(found)!r} was asked for, but there is none that this build "
-            "can use: tensors lie on the CPU. Leave device= out or use device='cpu'; "
-            f"`python -m tracefuse doctor` tells what it found. ({why})"
-        ) from None
+        raise DeviceError(_missing(found, why)) from None
+
+
+def _missing(wanted: device, why: DeviceError) -> str:
+    """That there is no such device, and what there is instead."""
+    if wanted.type == "cuda" and discover.why_none() is None:
+        return (
+            f"device {str(wanted)!r} was asked for, but {discover.told()}. Use one of "
+            "these, or device='cpu'"
+        )
+    return (
+        f"device {str(wanted)!r} was asked for, but there is none that this build "
+        "can use: tensors lie on the CPU. Leave device= out or use device='cpu'; "
+        f"`python -m tracefuse doctor` tells what it found. ({why})"
+    )
 
 
 def set_default_device(device: Any) -> None:
@@ -137,4 +147,4 @@ _where = "Where it lies."
 Tensor.device = property(lambda self: named(where(self)), doc=_where)  # type: ignore
 Tensor.is_cuda = property(lambda self: where(self) is not None)  # type: ignore
 Tensor.is_cpu = property(lambda self: where(self) is None)  # type: ignore
-Tensor.is_sparse = property(lambda self: False)  # type: ignore[attr-defined]
+Tensor.is_sparse = property(lambda self: False)  # type: ignore

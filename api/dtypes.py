@@ -72,8 +72,8 @@ def is_complex(input: Tensor) -> builtins.bool:
     return False
 
 
-Tensor.is_floating_point = is_floating_point  # type: ignore[attr-defined]
-Tensor.is_complex = is_complex  # type: ignore[attr-defined]
+Tensor.is_floating_point = is_floating_point  # type: ignore
+Tensor.is_complex = is_complex  # type: ignore
 
 
 def can_cast(from_: DType, to: DType) -> builtins.bool:

@@ -51,7 +51,9 @@ def executable(
             if found is None:
                 simple = simplifier.simplified(graph)
                 # Whoever keeps the program asks for its simple form next.
-                known = (structure_key(simple.outputs, simple.inputs), *rest)
+                known = key
+                if simple is not graph:
+                    known = (structure_key(simple.outputs, simple.inputs), *rest)
                 found = _cache.get(known)
                 if found is None:
                     found = _compile(simple, donated, inplace, name, device)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from ..tracer.record import state
 
 __all__ = ["no_grad", "enable_grad", "set_grad_enabled", "inference_mode"]
 __all__ += ["is_grad_enabled"]
+
+F = TypeVar("F", bound=Callable)
 
 
 class set_grad_enabled:
@@ -31,18 +33,18 @@ class set_grad_enabled:
     def __exit__(self, *exc: Any) -> None:
         state.grad = self.before
 
-    def __call__(self, function: Callable) -> Callable:
+    def __call__(self, function: F) -> F:
         state.grad = self.before
         return _with_grad(self.mode, function)
 
 
-def _with_grad(mode: bool, function: Callable) -> Callable:
+def _with_grad(mode: bool, function: F) -> F:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with _Mode(mode):
             return function(*args, **kwargs)
 
-    return wrapped
+    return wrapped  # type: ignore[return-value]
 
 
 class _Mode:
@@ -58,7 +60,7 @@ class _Mode:
     def __exit__(self, *exc: Any) -> None:
         state.grad = self.before.pop()
 
-    def __call__(self, function: Callable) -> Callable:
+    def __call__(self, function: F) -> F:
         return _with_grad(self.mode, function)
 
 
@@ -98,4 +100,6 @@ class inference_mode(_Mode):
 
 def is_grad_enabled() -> bool:
     """Whether results are being made differentiable."""
+    if state.recorder is not None:
+        state.recorder.look_at_mode(state.grad)
     return state.grad

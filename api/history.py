@@ -41,6 +41,7 @@ class Saving(threading.local):
 
 saving = Saving()
 
+
 class OwnStorage:
     """The storage of a result, as its own history sees it: the history must not hold
     it, since it holds the history."""
@@ -62,9 +63,10 @@ still = Storage()
 
 
 class Kept(list):
-    """What a call keeps for its backward, until all results in `left` have had one."""
+    """What a jitted call keeps for its backward; which `groups` are `used` up."""
 
-    left: set
+    groups: Any
+    used = 0
 
 
 def tape(t: Any) -> Value:
@@ -131,6 +133,20 @@ def require_grad(t: Any, wanted: bool = True) -> Any:
         )
     if wanted == t.requires_grad:
         return t
+    before = t._steps
+    require_grad_here(t, wanted)
+    rec = state.recorder
+    if rec is None:
+        touch()
+    else:
+        rec.seen.pop(id(t), None)
+        if t._array is not None:
+            rec.root.flag(t, before)
+    return t
+
+
+def require_grad_here(t: Any, wanted: bool) -> None:
+    """The same, of a tensor of which it was not true; nobody is told."""
     if wanted:
         t._steps = (*t._steps, ("leaf", {"of": Leaf(weakref.ref(t))}))
     elif t._steps and t._steps[-1][0] == "leaf":
@@ -142,14 +158,6 @@ def require_grad(t: Any, wanted: bool = True) -> Any:
             "differentiation use var_no_grad = var.detach()."
         )
     t._seen = -1
-    rec = state.recorder
-    if rec is not None:
-        rec.seen.pop(id(t), None)
-        if t._array is not None:
-            rec.volatile = "it sets requires_grad of a tensor from outside"
-    if rec is None or t._array is not None:
-        touch()
-    return t
 
 
 def exchange(t: Any, new: Any, steps: tuple) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from ..tracer.errors import DTypeError
 from ..tracer.types import BY_NUMPY, DType, promote_types, weak_type
@@ -16,26 +16,36 @@ _WIDE = frozenset("div atan2 sqrt exp expm1 log log1p sin cos tanh erf erfinv".s
 
 def common_type(op: str, operands: tuple) -> DType:
     """The element type in which a pointwise primitive computes."""
-    dtypes = [
-        o.dtype if o._array is None else BY_NUMPY[o._array.dtype]  # at once
-        for o in operands
-        if hasattr(o, "_storage")
-    ]
-    if not dtypes and op != "where":
+    dtype = _shared_type(operands) or result_type(*_any_tensor(op, operands))
+    category = dtype.category
+    if op in _BARRED and category in _BARRED[op][0]:
+        raise DTypeError(_BARRED[op][1].format(op=op, dtype=dtype))
+    return defaults.dtype if category < 2 and op in _WIDE else dtype
+
+
+def _shared_type(operands: tuple) -> Optional[DType]:
+    """The type of all tensors, unless they or numbers beside them need the rules."""
+    found, numbers = None, False
+    for o in operands:
+        if hasattr(o, "_storage"):
+            array = o._array
+            dtype = o.dtype if array is None else BY_NUMPY[array.dtype]
+            if found is not None and found is not dtype:
+                return None
+            found = dtype
+        else:
+            numbers = True
+    # Python numbers change nothing beside floats.
+    return None if found is None or (numbers and found.category < 2) else found
+
+
+def _any_tensor(op: str, operands: tuple) -> tuple:
+    if op != "where" and not any(hasattr(o, "_storage") for o in operands):
         given = ", ".join(type(o).__name__ for o in operands)
         raise TypeError(f"{op}: one argument must be a Tensor, got {given}")
-    whole = len(dtypes) < len(operands) and dtypes and dtypes[0].category < 2
-    if not dtypes or whole or any(d is not dtypes[0] for d in dtypes):
-        dtype = result_type(*operands)
-    else:
-        dtype = dtypes[0]  # Python numbers change nothing beside floats
-    barred, why = _BARRED.get(op, _FREE)
-    if dtype.category in barred:
-        raise DTypeError(why.format(op=op, dtype=dtype))
-    return defaults.dtype if op in _WIDE and dtype.category < 2 else dtype
+    return operands
 
 
-_FREE: tuple = ((), "")
 _BITS = "{op} is for bool and integer tensors, not {dtype}"
 _COUNTS = "{op} is not defined for {dtype} tensors"
 # Primitive -> (categories it does not take, why): bool 0, integer 1, float 2.

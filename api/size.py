@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ..tracer.pytree import register
+from ..tracer.sizes import told
 
 __all__ = ["Size"]
 
@@ -20,7 +22,8 @@ class Size(tuple):
         return count
 
     def __repr__(self) -> str:
-        return f"tracefuse.Size({list(self)})"
+        asker = sys._getframe(1).f_code
+        return f"tracefuse.Size([{', '.join(told(n, asker) for n in self)}])"
 
 
 register(Size, lambda x: (x, None), lambda keys, children: Size(children))

@@ -10,28 +10,34 @@ All else is a function in another file of this floor, made a method by `@method`
 
 from __future__ import annotations
 
+import itertools
+import sys
 from typing import Any, Callable, Optional, TypeVar
 
 import numpy as np
 
-from ..kernels.numpy.floats import floats, quiet
-from ..tracer.elsewhere import Elsewhere, away
-from ..tracer.graph import Value, constant, here, make
+from ..tracer.broadcast import broadcast
+from ..tracer.elsewhere import Elsewhere
+from ..tracer.graph import Value, here, make, mark, node
 from ..tracer.hearing import hearing, unheard
-from ..tracer.ops import OPS
 from ..tracer.record import Recorder, state
-from ..tracer.sizes import Dim, broadcast, guess
-from ..tracer.storage import SHARED, Storage, put, tracked
+from ..tracer.shapes import infer
+from ..tracer.storage import Storage, tracked
 from ..tracer.types import BY_NUMPY, DType, bool_
-from ..tracer.where import user_line
+from ..tracer.where import is_library, user_line
 from .amp.ruled import ruled
 from .declared import Declared
 from .defaults import defaults
-from .history import remember, require_grad, root_of, tape
-from .host import NUMBERS, row_major, scalar
-from .place import eager, place_for
+from .history import remember, require_grad, tape
+from .host import NUMBERS
+from .operands import is_away as is_away
+from .operands import is_tracked, operand
+from .operands import value_of as value_of
+from .operators import give_operators
 from .promotion import common_type
+from .running import compute, compute_pointwise, compute_view
 from .size import Size
+from .writing import write as write
 
 __all__ = ["Tensor", "Size"]
 
@@ -76,6 +82,8 @@ class Tensor(Declared):
     def _lift(self, other: Any) -> Any:
         if isinstance(other, OPERANDS):
             return other
+        if type(other) is np.ndarray and state.recorder is not None:
+            return self._beside(other)  # type: ignore[attr-defined]
         return other.item() if isinstance(other, np.generic) else NotImplemented
 
     def __eq__(self, other: Any) -> Any:
@@ -97,12 +105,14 @@ class Tensor(Declared):
         """Its element type."""
         if self._array is not None:
             return BY_NUMPY[self._array.dtype]
-        return value_of(self).dtype
+        value = self._value
+        return (value_of(self) if value is None else value).dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return len(self.shape)
+        array = self._array
+        return len(self.shape) if array is None else array.ndim
 
     @property
     def requires_grad(self) -> bool:
@@ -110,7 +120,10 @@ class Tensor(Declared):
         rec = state.recorder
         if rec is None:
             return tracked(self._storage, self._steps)
-        return rec.value_of(self).live
+        live = rec.value_of(self).live
+        if not is_library(sys._getframe(1).f_code):
+            rec.look(self, live)
+        return live
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
@@ -136,12 +149,14 @@ def method(function: F) -> F:
 
 # -- making tensors
 
+_new = object.__new__
+
 
 def fresh(array: Any, cls: type = Tensor) -> Tensor:
     """A tensor that owns `array` (no copy)."""
     if type(array) is not np.ndarray and not isinstance(array, Elsewhere):
         array = np.asarray(array)
-    t: Any = object.__new__(cls)
+    t: Any = _new(cls)
     t._storage = Storage(array)
     t._steps, t._array, t._value, t._seen, t._grad = (), array, None, -1, None
     return t
@@ -149,7 +164,7 @@ def fresh(array: Any, cls: type = Tensor) -> Tensor:
 
 def wrap(rec: Recorder, value: Value) -> Tensor:
     """A recorded tensor with a storage of its own that holds `value`."""
-    t = object.__new__(Tensor)
+    t = _new(Tensor)
     t._storage = Storage(None, value, rec)
     t._steps, t._array, t._value, t._seen, t._grad = (), None, value, 0, None
     rec.adopt(t)
@@ -158,7 +173,7 @@ def wrap(rec: Recorder, value: Value) -> Tensor:
 
 def alias(t: Tensor, op: str, attrs: dict, array: Any) -> Tensor:
     """Another view of the storage of `t`, one step further."""
-    new = object.__new__(Tensor)
+    new = _new(Tensor)
     new._storage, new._steps = t._storage, (*t._steps, (op, attrs))
     new._array, new._value, new._seen, new._grad = array, None, -1, None
     return new
@@ -174,15 +189,7 @@ def apply(op: str, *args: Tensor, **attrs: Any) -> Tensor:
         if hearing.on:
             return unheard(apply, op, *args, **attrs)
         return wrap(rec, make(op, record_args(rec, args), **attrs))
-    arrays = [t._array for t in args]
-    if away.used and (place := place_for(arrays)) is not None:
-        t = fresh(eager.compute(op, arrays, attrs, place))
-    else:
-        before = floats.set(quiet)
-        try:
-            t = fresh(row_major(OPS[op].meaning(*arrays, **attrs)))
-        finally:
-            floats.reset(before)
+    t = fresh(compute(op, [t._array for t in args], attrs))
     if state.grad and any(map(is_tracked, args)):
         remember(t, make(op, tuple(map(tape, args)), **attrs), args)
     return t
@@ -193,7 +200,7 @@ def record_args(rec: Recorder, args: tuple) -> tuple:
     here.line = user_line()
     values = [rec.value_of(t) for t in args]
     if not state.grad:
-        values = [make("stop_gradient", (v,)) if v.live else v for v in values]
+        values = [mark("stop_gradient", v) if v.live else v for v in values]
     return tuple(values)
 
 
@@ -205,76 +212,69 @@ def pointwise(op: str, *operands: Any, dtype: Optional[DType] = None) -> Tensor:
     The first operand of `where` is a bool tensor and takes no part in that.
     """
     rec = state.recorder
-    if rec is not None and hearing.on:
-        return unheard(pointwise, op, *operands, dtype=dtype)
-    if dtype is None:
-        dtype = common_type(op, operands[1:] if op == "where" else operands)
-    dtypes = (bool_, dtype, dtype) if op == "where" else (dtype,) * len(operands)
     if rec is None:
-        return _pointwise_eager(op, operands, dtypes)
+        return _pointwise_eager(op, operands, _types(op, operands, dtype))
+    if hearing.on:
+        return unheard(_pointwise_recorded, rec, op, operands, dtype)
+    return _pointwise_recorded(rec, op, operands, dtype)
+
+
+def _types(op: str, operands: tuple, dtype: Optional[DType]) -> tuple:
+    """In which types the operands are to come."""
+    if op == "where":
+        dtype = dtype or common_type(op, operands[1:])
+        return bool_, dtype, dtype
+    return (dtype or common_type(op, operands),) * len(operands)
+
+
+give_operators(Tensor, pointwise)
+
+
+def _pointwise_recorded(
+    rec: Recorder, op: str, operands: tuple, dtype: Optional[DType]
+) -> Tensor:
     here.line = user_line()
-    shape = broadcast(*[rec.shape_of(o) for o in operands if isinstance(o, Tensor)])
-    values = [_operand(o, d, shape) for o, d in zip(operands, dtypes)]
-    if not state.grad:
-        values = [make("stop_gradient", (v,)) if v.live else v for v in values]
-    return wrap(rec, make(op, tuple(values)))
+    args = _recorded(rec, operands, _types(op, operands, dtype))
+    return wrap(rec, node(op, args, {}, *infer(op, args, {})))
+
+
+def _recorded(rec: Recorder, operands: tuple, dtypes: tuple) -> tuple:
+    """The Values of operands, in these types and one shape (loops: it is hot)."""
+    given: list = []
+    shapes: list[tuple] = []
+    grad = state.grad
+    for o in operands:
+        v = rec.value_of(o) if isinstance(o, Tensor) else None
+        given.append(v)
+        if v is not None and (not shapes or v.shape is not shapes[0]):
+            shapes.append(v.shape)
+    shape = shapes[0] if len(shapes) == 1 else broadcast(*shapes)
+    values = []
+    for v, o, d in zip(given, operands, dtypes):
+        if v is None:
+            v = operand(o, d, shape)
+        elif v.dtype is not d or v.shape is not shape:
+            v = v.cast(d).expand(shape)
+        values.append(v if grad or not v.live else mark("stop_gradient", v))
+    return tuple(values)
 
 
 def _pointwise_eager(op: str, operands: tuple, dtypes: tuple) -> Tensor:
-    if away.used and any(map(is_away, operands)):
-        arrays = [*map(_array_of, operands, dtypes)]
-        t = fresh(eager.pointwise(op, arrays, dtypes))
-    else:
-        t = _pointwise_here(op, operands, dtypes)
-    if state.grad and op not in _FLAT and any(map(is_tracked, operands)):
-        shape = t._array.shape
-        values = tuple(_operand(o, d, shape) for o, d in zip(operands, dtypes))
-        remember(t, make(op, values), operands)
+    t = fresh(compute_pointwise(op, operands, dtypes))
+    if state.grad and op not in _FLAT:
+        for o in operands:
+            if is_tracked(o):
+                shape = t._array.shape
+                values = tuple(map(operand, operands, dtypes, itertools.repeat(shape)))
+                remember(t, make(op, values), operands)
+                break
     return t
-
-
-def _pointwise_here(op: str, operands: tuple, dtypes: tuple) -> Tensor:
-    arrays = []
-    for o, dtype in zip(operands, dtypes):
-        array = o._array if isinstance(o, Tensor) else scalar(o, dtype.np)
-        arrays.append(array if array.dtype == dtype.np else array.astype(dtype.np))
-    before = floats.set(quiet)
-    try:
-        return fresh(row_major(OPS[op].meaning(*arrays)))
-    except ValueError:
-        broadcast(*[a.shape for a in arrays])  # the same complaint, in our words
-        raise
-    finally:
-        floats.reset(before)
-
-
-def _array_of(o: Any, dtype: DType) -> Any:
-    return o._array if isinstance(o, Tensor) else scalar(o, dtype.np)
-
-
-def is_away(o: Any) -> bool:
-    """Whether it is a tensor whose numbers do not lie in host memory."""
-    return isinstance(o, Tensor) and isinstance(o._array, Elsewhere)
 
 
 _FLAT = frozenset(("eq", "ne", "lt", "le", "and", "or", "xor", "shl", "shr"))
 
 
-def is_tracked(o: Any) -> bool:
-    if not isinstance(o, Tensor) or (o._storage.value is None and not o._steps):
-        return False
-    return tracked(o._storage, o._steps)
-
-
-def _operand(o: Any, dtype: DType, shape: tuple) -> Value:
-    if isinstance(o, Tensor):
-        return value_of(o).cast(dtype).expand(shape)
-    if isinstance(o, Dim) and guess.number is None:  # so many ones
-        return constant(1, (o,), dtype).sum((-1,)).expand(shape)
-    return constant(o, shape, dtype)
-
-
-# -- views and writes
+# -- views
 
 
 def view(t: Tensor, op: str, **attrs: Any) -> Tensor:
@@ -282,69 +282,19 @@ def view(t: Tensor, op: str, **attrs: Any) -> Tensor:
     rec = state.recorder
     if rec is not None and hearing.on:
         return unheard(view, t, op, **attrs)
-    if rec is None:
-        array, meaning = t._array, OPS[op].meaning
-        here_ = type(array) is np.ndarray
-        array = meaning(array, **attrs) if here_ else array.seen(meaning, attrs)
-        new = alias(t, op, attrs, array)
-    else:
-        here.line = user_line()
-        attrs = attrs if here.settle is None else here.settle(attrs)
-        new = rec.add_view(alias(t, op, attrs, None), t, op, attrs)
+    if rec is not None:
+        return _view_recorded(rec, t, op, attrs)
+    new = alias(t, op, attrs, compute_view(t._array, op, attrs))
     if not state.grad and new.requires_grad:
-        new._steps = (*new._steps, ("stop_gradient", {}))
-        new._seen = -1
+        new._steps, new._seen = (*new._steps, ("stop_gradient", {})), -1
     return new
 
 
-def write(t: Tensor, new: Any) -> Tensor:
-    """Overwrite what `t` sees with `new` (a tensor or number, broadcast and cast).
-
-    RuntimeError for a leaf that requires grad while gradients are on, as in PyTorch.
-    """
-    rec = state.recorder
-    if rec is not None and hearing.on:
-        return unheard(write, t, new)
-    _check_writable(t)
-    if rec is None:
-        _write_eager(t, new)
-    else:
-        here.line = user_line()
-        value = _operand(new, t.dtype, tuple(t.shape))
-        if value.live and not state.grad:
-            value = make("stop_gradient", (value,))
-        rec.write(t, value)
-    return t
-
-
-def _write_eager(t: Tensor, new: Any) -> None:
-    source = new._array if isinstance(new, Tensor) else new
-    try:
-        put_tape = state.grad and (is_tracked(new) or is_tracked(t))
-        if put_tape:
-            value = _operand(new, t.dtype, t._array.shape)
-            t._storage.value = put(root_of(t._storage), t._steps, value)
-        np.copyto(t._array, source, casting="unsafe")
-    except ValueError:
-        broadcast(t._array.shape, getattr(source, "shape", ()))
-        if not t._array.flags.writeable:
-            raise RuntimeError(SHARED) from None
-        raise
-    t._storage.version += 1
-
-
-def _check_writable(t: Tensor) -> None:
-    for op, _ in reversed(t._steps):
-        if op == "stop_gradient":
-            return
-        if op == "leaf" and state.grad:
-            raise RuntimeError(
-                "a leaf Variable that requires grad is being used in an in-place "
-                "operation. (Under tracefuse.no_grad() it may be.)"
-            )
-
-
-def value_of(t: Any) -> Value:
-    """The SSA value of a tensor, recorded or eager."""
-    rec = state.recorder
-    return tape(t) if rec is None else rec.value_of(t)
+def _view_recorded(rec: Recorder, t: Tensor, op: str, attrs: dict) -> Tensor:
+    here.line = user_line()
+    attrs = attrs if here.settle is None else here.settle(attrs)
+    new = rec.add_view(alias(t, op, attrs, None), t, op, attrs)
+    if not state.grad and new._value.live:
+        new._steps = (*new._steps, ("stop_gradient", {}))
+        new._value = mark("stop_gradient", new._value)
+    return new

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Optional
 
 from ..tracer.graph import Value, constant, make
-from ..tracer.sizes import Int, same_size
+from ..tracer.sizes import Dim, Int, same_size
 
 
 class Parts(dict):
@@ -46,9 +46,16 @@ def unexpand(g: Value, shape: tuple) -> Value:
     """The adjoint of `expand`: the sum over new and stretched axes."""
     new = len(g.shape) - len(shape)
     pairs = enumerate(zip(g.shape[new:], shape), new)
-    stretched = [i for i, (a, b) in pairs if not same_size(a, b)]
+    stretched = [i for i, (a, b) in pairs if _stretches(b, a)]
     axes = tuple(i - len(g.shape) for i in (*range(new), *stretched))
     return g.sum(axes).reshape(shape)
+
+
+def _stretches(old: Int, new: Int) -> bool:
+    """Whether an axis was stretched: else the forward asked for the same size, which
+    may go by two names."""
+    seen = old.hint if isinstance(old, Dim) else old
+    return not same_size(old, new) and (seen is None or seen == 1)
 
 
 def inverse(axes: tuple) -> tuple:

@@ -84,7 +84,8 @@ def split(
     cotangents, found = joint or differentiate(graph.outputs, wrt, live)
     grads = [g for g in found if g is not None]
     kept = tuple(kept_values(graph, grads, cotangents, budget))
-    kept += _telling(graph, (*kept, *cotangents), grads)
+    given = (*kept, *cotangents) if len(live) == 1 else kept  # any may be missing
+    kept += _telling(graph, given, grads)
     forward = Graph(graph.name, graph.inputs, (*graph.outputs, *kept), graph.guards)
     return Split(forward, kept, tuple(wrt), live, 0, joint)
 

@@ -212,8 +212,16 @@ def corpus() -> Iterator[Case]:
     yield product(1000, 1000, 1000, F16)
     yield product(2048, 2048, 2048, F16)
     yield product(1024, 1024, 1024, F32)
+    for layout in ("NN", "NT"):
+        yield product(2048, 2048, 2048, F32, layout, tf32=True)
+        for few in (1, 8):  # tokens: the weights are what is read
+            yield product(few, 4096, 4096, BF16, layout)
+    yield product(4096, 4096, 16, BF16)
     for size in (1024, 4096):
         yield linear(size, size, size, BF16)
+    yield linear(4096, 4096, 4096, F16)
+    yield linear(2048, 2048, 2048, F32, tf32=True)
+    yield linear(1, 4096, 4096, BF16)
     yield from attention(4, 16, 1024, 64, BF16)
     yield from attention(2, 16, 2048, 128, BF16)
     yield from convolution(16, 64, 64, 56, BF16)

@@ -2,10 +2,11 @@
 
     python -m benchmarks.proof [--targets sm_80 sm_90 sm_100] [--only WORD] [--out FILE]
 
-compiles the corpus ahead of time and prints, for each kernel and target: registers,
-bytes spilled, shared memory against the limit, widest load and store, tensor-core
-instructions; and for each program its kernels beside the operations recorded, and the
-bytes it moves against the least possible (inputs and outputs once). Exit status 1 when
+compiles the corpus ahead of time and prints, for each kernel and target (and each form
+that a product has there): registers, bytes spilled, shared memory against the limit,
+widest load and store, narrowest copy past the registers, tensor-core instructions; and
+for each program its kernels beside the operations recorded, and the bytes it moves
+against the least possible (inputs and outputs once). Exit status 1 when
 a kernel fails to compile, spills, or asks for more shared memory than there is.
 """
 
@@ -20,7 +21,7 @@ from typing import Any, Iterator
 import tracefuse as torch
 from tracefuse.kernels.triton.compile import Executable, compile
 from tracefuse.kernels.triton.interpreter.on_cpu import Interpreter
-from tracefuse.kernels.triton.kernel import Kernel
+from tracefuse.kernels.triton.kernel import Config, Kernel
 from tracefuse.kernels.triton.native.ahead import (
     compile_all,
     compile_kernel,
@@ -33,6 +34,7 @@ from tracefuse.tracer.ops import OPS
 from tracefuse.tracer.types import DTYPES, DType, bool_
 
 from .corpus import Case, corpus
+from .ours import chosen
 
 __all__ = ["main", "proved", "table"]
 
@@ -44,7 +46,8 @@ def program_of(case: Case) -> tuple[Graph, Any]:
     """The recorded graph of a case and its compiled program, not run."""
     torch.manual_seed(0)
     function, args = case.make()
-    lowered = torch.jit(function, backend="triton-interpreter").lower(*args)
+    with chosen(False, case.tf32):
+        lowered = torch.jit(function, backend="triton-interpreter").lower(*args)
     return lowered.graph, lowered.executable
 
 
@@ -85,20 +88,28 @@ def proved(
     recorded = len(graph.nodes()) - len(graph.inputs)
     moved = sum(k.bytes for k in made.kernels)
     least = sum(_bytes(v) for v in (*graph.inputs, *graph.outputs))
+    facts = {"operations": recorded, "kernels": len(made.kernels)}
+    facts.update({"host": len(made.slow), "bytes": moved, "least": least})
     for kernel in made.program.kernels.values():
         for target in targets:
-            yield {
-                "case": name,
-                "kernel": kernel.name,
-                "ops": ",".join(kernel.ops[:6]),
-                "target": target,
-                "operations": recorded,
-                "kernels": len(made.kernels),
-                "host": len(made.slow),
-                "bytes": moved,
-                "least": least,
-                **figures(kernel, target),
-            }
+            for config in forms(kernel, target):
+                yield {
+                    "case": name,
+                    "kernel": kernel.name,
+                    "ops": ",".join(kernel.ops[:6]),
+                    "target": target,
+                    **facts,
+                    "form": dict(config.constants).get("TMA", 0),
+                    **figures(kernel, target, config),
+                }
+
+
+def forms(kernel: Kernel, target: str) -> list[Config]:
+    """The configuration that is taken without a clock, and the first of other forms."""
+    found: dict[int, Config] = {}
+    for config in kernel.choices(target):
+        found.setdefault(dict(config.constants).get("TMA", 0), config)
+    return list(found.values())
 
 
 def _bytes(v: Any) -> int:
@@ -108,10 +119,10 @@ def _bytes(v: Any) -> int:
     return count
 
 
-def figures(kernel: Kernel, target: str) -> dict:
+def figures(kernel: Kernel, target: str, config: Config) -> dict:
     """What the compiler made of a kernel; `problem` says what is wrong with it."""
     try:
-        found = inspect_binary(compile_kernel(kernel, None, target))
+        found = inspect_binary(compile_kernel(kernel, config, target))
     except CompileError as error:
         return {"problem": str(error)[-300:]}
     wrong = []
@@ -130,6 +141,7 @@ def figures(kernel: Kernel, target: str) -> dict:
         "shared": found.shared,
         "load": max(found.loads, default=0),
         "store": max(found.stores, default=0),
+        "copy": min(found.copies, default=0),
         "asynchronous": found.asynchronous,
         "tensor": found.tensor,
         "instructions": found.instructions,
@@ -156,8 +168,8 @@ def table(records: list[dict]) -> str:
         parts = ", ".join(f"{k} {n}" for k, n in named.items())
         lines.append(
             f"  {r['kernel'][-18:]:18} {r['target']:6} {r['registers']:3} registers "
-            f"{r['stack']:4} spilled {r['shared']:6} shared, load {r['load']:3} store "
-            f"{r['store']:3} {parts} [{r['ops']}] {r['problem']}"
+            f"{r['stack']:4} spilled {r['shared']:6} shared, load {r['load']:3} copy "
+            f"{r['copy']:3} store {r['store']:3} {parts} [{r['ops']}] {r['problem']}"
         )
     return "\n".join(lines)
 
@@ -181,8 +193,9 @@ def main(arguments: Any = None) -> int:
     options = parser.parse_args(arguments)
     records: list[dict] = []
     for name, graph, made in programs(options.only):
-        jobs = [(k, k.configs[0]) for k in made.program.kernels.values()]
+        kernels = made.program.kernels.values()
         for target in options.targets:
+            jobs = [(k, c) for k in kernels for c in forms(k, target)]
             try:
                 compile_all(jobs, target)
             except CompileError:
@@ -191,9 +204,9 @@ def main(arguments: Any = None) -> int:
         records += found
         print(table(found), flush=True)
     bad = [r for r in records if r["problem"]]
-    kernels = len({(r["case"], r["kernel"]) for r in records})
+    count = len({(r["case"], r["kernel"]) for r in records})
     print(
-        f"triton {triton_version()}: {kernels} kernels, {len(records)} binaries, "
+        f"triton {triton_version()}: {count} kernels, {len(records)} binaries, "
         f"{len(bad)} with a problem"
     )
     if options.out:

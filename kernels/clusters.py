@@ -26,12 +26,12 @@ class Cluster:
     `places` maps value ids to the axis of the space of each of their axes, `reads`
     says the same of the arguments of reductions (by the reduction's id). `late`
     holds the reductions that are complete only after the loop, `inner` the axes that
-    reductions complete inside it, `hard` the clusters whose results are read here in
-    a way that needs them complete.
+    reductions complete inside it, `whole` the reductions that come before it, `hard`
+    the clusters whose results are read here in a way that needs them complete.
     """
 
     __slots__ = (
-        *("kind", "space", "nodes", "places", "reads", "late", "inner"),
+        *("kind", "space", "nodes", "places", "reads", "late", "inner", "whole"),
         *("depth", "before", "after", "hard", "into"),
     )
 
@@ -41,6 +41,7 @@ class Cluster:
         self.reads: dict[int, tuple] = {}
         self.late: set[int] = set()
         self.inner: frozenset[int] = frozenset()
+        self.whole: set[int] = set()
         self.depth = 0
         self.before: set[Cluster] = set()
         self.after: set[Cluster] = set()
@@ -102,11 +103,16 @@ def connect(c: Cluster, below: Iterable[Cluster]) -> None:
             p.after.add(c)
 
 
-def merge(a: Cluster, b: Cluster, limit: int) -> bool:
-    """Merge `b` into `a` where that is possible; says whether it was."""
+def merge(a: Cluster, b: Cluster, limit: int, complete: bool = False) -> bool:
+    """Merge `b` into `a` where that is possible; says whether it was.
+
+    With `complete`, neither has to be over before the other can read it.
+    """
     if a is b:
         return True
-    if len(a.nodes) + len(b.nodes) > limit or _needs_complete(a, b):
+    if len(a.nodes) + len(b.nodes) > limit:
+        return False
+    if not complete and _needs_complete(a, b):
         return False
     if reaches(a, b.before - {a}) or reaches(b, a.before - {b}):
         return False
@@ -131,6 +137,7 @@ def _absorb(a: Cluster, b: Cluster) -> None:
     a.places.update(b.places)
     a.reads.update(b.reads)
     a.late |= b.late
+    a.whole |= b.whole
     a.inner |= b.inner
     a.hard |= b.hard
     for p in b.before:

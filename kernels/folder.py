@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Optional
 
 from ..tracer.later import Later
@@ -58,9 +59,12 @@ def store(path: Path, data: bytes) -> Optional[Path]:
 
 
 def touch(path: Path) -> bool:
-    """Whether the file is there; it counts as used now, and is kept the longer."""
+    """Whether the file is there; it counts as used now, and is kept the longer.
+
+    When it was written stays as it is: debuggers and compilers read that.
+    """
     try:
-        os.utime(path)
+        os.utime(path, ns=(time.time_ns(), os.stat(path).st_mtime_ns))
     except FileNotFoundError:
         return False
     except OSError:  # there, but somebody else's

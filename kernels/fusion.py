@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Optional
 
 from ..tracer.graph import Graph, Value
+from .absorbing import absorb, is_picked
 from .axes import View, compose, elements, key, locate, numbered, plain, squeeze
 from .clusters import Cluster, connect, in_order, merge, raise_depth, reaches
 from .regions import (
@@ -42,11 +43,14 @@ MOST = 128
 VIEWS = frozenset(("expand", "reshape", "permute", "slice", "windows"))
 
 
-def plan(graph: Graph, small: int = SMALL, widest: int = WIDEST) -> Plan:
+def plan(
+    graph: Graph, small: int = SMALL, widest: int = WIDEST, rows: bool = False
+) -> Plan:
     """Divide the nodes of `graph` into regions.
 
     A space of up to `small` elements is one tile; `widest` is the most elements that
-    an inner reduction may hold.
+    an inner reduction may hold. With `rows`, what is computed for each row, also from
+    an element picked from it, joins the loop over the rows (see absorbing.py).
 
     >>> from ..tracer.graph import placeholder
     >>> from ..tracer.types import float32
@@ -54,16 +58,19 @@ def plan(graph: Graph, small: int = SMALL, widest: int = WIDEST) -> Plan:
     >>> [r.kind for r in plan(Graph("f", [x], [(x + x).sum((-1,))])).regions]
     ['loop']
     """
-    planner = _Planner(graph, small, widest)
+    planner = _Planner(graph, small, widest, rows)
     for v in planner.nodes:
         planner.settle(v)
     planner.join_siblings()
+    if rows:
+        planner.join_rows()
     return Plan(planner.regions(), planner.views)
 
 
 class _Planner:
-    def __init__(self, graph: Graph, small: int = SMALL, widest: int = WIDEST):
-        self.small, self.widest = small, widest
+    def __init__(self, graph: Graph, small: int, widest: int, rows: bool):
+        self.small, self.widest, self.rows = small, widest, rows
+        self.line = small * (4 if rows else 1)  # a program can do that alone
         self.inside = {v.id for v in graph.inputs}
         # What only guards need is none of ours.
         self.graph = Graph(graph.name, graph.inputs, graph.outputs)
@@ -86,6 +93,8 @@ class _Planner:
         if free is not None:
             self.views[v.id] = free
         elif kind_of(v) in ("pointwise", "compare"):
+            self.settle_pointwise(v)
+        elif self.rows and (v.op == "checked" or is_picked(v, self.inside)):
             self.settle_pointwise(v)
         elif kind_of(v) == "reduce" and not of_windows(v):
             self.settle_reduction(v)
@@ -118,7 +127,7 @@ class _Planner:
 
     def settle_pointwise(self, v: Value) -> None:
         below = self.below(v)
-        for c in sorted(below, key=lambda c: -c.depth):
+        for c in sorted(below, key=self.preference):
             place = self.place_in(c, v)
             if place is not None and self.join(c, v, place, below):
                 break
@@ -126,6 +135,10 @@ class _Planner:
             c = self.fresh(v, v.shape, below)
             c.places[v.id] = numbered(v.shape)
         self.gather_in(c, v, below)
+
+    def preference(self, c: Cluster) -> tuple:
+        """The wider loop first, where rows may join it, then the later one."""
+        return (-len(c.space) if self.rows else 0, -c.depth)
 
     def fresh(self, v: Value, shape: tuple, below: list[Cluster]) -> Cluster:
         c = Cluster("loop", squeeze(shape), [v])
@@ -136,7 +149,7 @@ class _Planner:
 
     def place_in(self, c: Cluster, v: Value) -> Optional[tuple]:
         """Where the arguments of `v` lie in the space of `c`; None if it lacks them."""
-        shape = v.args[0].shape
+        shape = v.args[0].shape if kind_of(v) == "reduce" else v.shape
         known: list[Optional[int]] = [None] * len(shape)
         for a in v.args:
             if not self.note_axes(c, a, known):
@@ -243,7 +256,7 @@ class _Planner:
 
     def is_inner(self, space: tuple, over: frozenset) -> bool:
         """Whether a loop over `space` completes a reduction over these axes."""
-        if is_small(space, self.small):
+        if is_small(space, self.small if len(space) > 1 else self.line):
             return True
         if 0 in over or not over:
             return not over
@@ -262,6 +275,13 @@ class _Planner:
                 elif not self.join_pair(first, c):
                     first = c
 
+    def join_rows(self) -> None:
+        """Merge what is computed for each row into the loops over the rows."""
+        for c in dict.fromkeys(c.now() for c in self.home.values()):
+            for p in [*c.before, *c.after]:
+                if c.into is None and p.into is None:
+                    absorb(c, p, self.views, MOST, self.small)
+
     def join_pair(self, a: Cluster, b: Cluster) -> bool:
         a = a.now()
         inner = a.inner | b.inner
@@ -277,8 +297,8 @@ class _Planner:
 
     def region(self, c: Cluster) -> Region:
         nodes = sorted(c.nodes, key=lambda v: v.id)
-        late, inner = frozenset(c.late), c.inner
-        return Region(c.kind, nodes, c.space, c.places, c.reads, late, inner)
+        late, whole = frozenset(c.late), frozenset(c.whole)
+        return Region(c.kind, nodes, c.space, c.places, c.reads, late, whole, c.inner)
 
     def connect_regions(self, made: list[Region]) -> None:
         """Fill in what each region reads and what others read of it."""

@@ -21,8 +21,10 @@ class Region:
 
     `shape` is the iteration space, without axes of size 1; `places` says for each node
     which axis of it each axis of the node is, `reads` for each reduction the same of
-    its argument. `inputs` are the values read, as they are stored and without splats;
-    `outputs` the nodes that others read.
+    its argument. `late` are the reductions that are complete when the loop has ended,
+    `whole` those that every part of the loop computes before it. `inputs` are the
+    values read, as they are stored and without splats; `outputs` the nodes that others
+    read; `after` pairs of a late reduction and what a backend lets follow on it.
     """
 
     kind: str
@@ -31,9 +33,11 @@ class Region:
     places: dict[int, tuple] = field(default_factory=dict)
     reads: dict[int, tuple] = field(default_factory=dict)
     late: frozenset = frozenset()
+    whole: frozenset = frozenset()
     inner: frozenset = frozenset()
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
+    after: list[tuple[Value, Value]] = field(default_factory=list)
 
     @property
     def reductions(self) -> list[Value]:

@@ -110,4 +110,5 @@ def _walk(folder: str) -> Iterator[_File]:
                 continue
             with contextlib.suppress(OSError):
                 facts = entry.stat(follow_symlinks=False)
-                yield _File(facts.st_mtime, facts.st_size, entry.path)
+                used = max(facts.st_atime, facts.st_mtime)
+                yield _File(used, facts.st_size, entry.path)

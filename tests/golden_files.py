@@ -94,9 +94,26 @@ def signatures():
     return script
 
 
+def written(x):
+    """Adds to its argument, or to a copy of it; asks whether it requires grad."""
+    y = x.contiguous()
+    y.add_(1)
+    return (y * 2 if x.requires_grad else y * 3), x.shape
+
+
+def given():
+    """A program whose ways depend on the layout and on requires_grad."""
+    script = torch.jit.script(written)
+    row = torch.arange(6.0).reshape(2, 3)
+    for x in (row.clone(), row.T, row.T.clone().requires_grad_() * 1):
+        script(x)
+    return script
+
+
 FILES = {
     "v1": {"state": state, "model": model, "ways": ways},
     "v2": {"signatures": signatures},
+    "v3": {"given": given},
 }
 
 

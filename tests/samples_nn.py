@@ -480,12 +480,42 @@ LAYERS = [
     ),
     layer("scaled_dot_product_attention:causal", X, X, X, is_causal=True),
     layer("scaled_dot_product_attention:mask", X, X, X, given(np.tri(3, dtype=bool))),
+    layer(
+        "multi_head_attention_forward",
+        real(3, 2, 4),
+        real(5, 2, 4),
+        real(5, 2, 4),
+        real(12, 4),
+        real(12),
+        real(4, 4),
+        real(4),
+        order=1,
+        rtol=4e-6,
+        call=lambda q, k, v, w, b, o, c: _attention(
+            q, k, v, 4, 2, w, b, None, None, False, 0.0, o, c
+        ),
+        numpy=lambda *given: _heads(*given),
+    ),
     layer("dropout", X, 0.5, order=1),
     layer("dropout:off", X, 0.5, False, numpy=np.copy),
     layer("dropout1d", LINE, 0.5, order=1),
     layer("dropout2d", IMAGES, 0.5, order=1),
     layer("dropout3d", real(1, 4, 1, 2, 1), 0.5, order=1),
 ]
+
+
+def _attention(*given):
+    return lookup("nn.functional.multi_head_attention_forward")(*given)
+
+
+def _heads(q, k, v, weights, biases, out, bias):
+    """Two heads, each by itself; the mean of their weights."""
+    parts = zip((q, k, v), np.split(weights, 3), np.split(biases, 3))
+    rows = [(x.swapaxes(0, 1) @ w.T + b).reshape(2, -1, 2, 2) for x, w, b in parts]
+    q, k, v = (x.swapaxes(1, 2) for x in rows)
+    seen = softmax(q @ k.swapaxes(2, 3) / np.sqrt(2), -1)
+    joined = (seen @ v).transpose(2, 0, 1, 3).reshape(-1, 2, 4)
+    return joined @ out.T + bias, seen.mean(1)
 
 
 def _with_running(x, mean, var, weight, bias):

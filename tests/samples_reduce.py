@@ -152,6 +152,22 @@ SCANS = [
         rtol=4e-6,
         numpy=lambda x: np.log(np.exp(x).cumsum(1)),
     ),
+    sample("trapezoid", X, numpy=lambda x: (x[:, 1:] + x[:, :-1]).sum(1) / 2, order=1),
+    sample(
+        "trapezoid:at",
+        X,
+        real(4),
+        order=1,
+        rtol=4e-6,
+        numpy=lambda y, x: ((y[:, 1:] + y[:, :-1]) * np.diff(x)).sum(1) / 2,
+    ),
+    sample(
+        "cumulative_trapezoid",
+        X,
+        order=1,
+        rtol=4e-6,
+        numpy=lambda x: ((x[:, 1:] + x[:, :-1]) / 2).cumsum(1),
+    ),
 ]
 
 

@@ -53,7 +53,7 @@ def calls(f, *args):
 
 def test_cached_calls_leave_nothing():
     f = torch.jit(lambda x: x * 2 + 1 if x.sum() > 0 else x)
-    count, memory = grown(calls(f, torch.ones(4)), 20_000)
+    count, memory = grown(calls(f, torch.ones(4)), 100_000)
     assert count < 100 and memory < 50_000
     assert f.cache_info()["recordings"] == 1
 
@@ -105,7 +105,7 @@ def test_many_sizes_are_one_program():
         for n in range(2, times):
             f(torch.ones(n, 2))
 
-    count, memory = grown(work, 300, warm=20)
+    count, memory = grown(work, 10_000, warm=20)
     assert f.cache_info()["recordings"] <= 3
     assert count < 100 and memory < 50_000
 
@@ -225,7 +225,6 @@ def test_later_arguments_are_not_kept():
     assert gone(made()) and gone(made())
 
 
-@pytest.mark.xfail(strict=True, reason="Path.tensors holds what it recorded")
 def test_recorded_arguments_and_results_are_not_kept():
     f = torch.jit(lambda x: x * 2)
 
@@ -289,11 +288,11 @@ def test_twenty_thousand_operations_jitted():
     assert f.cache_info()["paths"] == 1
 
 
-@pytest.mark.xfail(strict=True, reason="sources of entries stay in linecache")
 def test_sources_of_forgotten_entries_are_forgotten(monkeypatch):
     monkeypatch.setattr(cache, "_KEPT", 8)
     fast = torch.jit(lambda x: x * int(x.shape[0]))
-    before = len(linecache.cache)
+    sources = lambda: sum(name.startswith("<tracefuse") for name in linecache.cache)
+    before = sources()
     for n in range(2, 102):
         fast(torch.ones(n, 1 + n % 3))
-    assert len(linecache.cache) < before + 40
+    assert sources() <= before + 40

@@ -148,9 +148,9 @@ def altered(**changes: str | None) -> bytes:
     [
         ({"format": "other"}, "format 'other', expected 'tracefuse'"),
         ({"format": None}, "format None"),
-        ({"version": "3"}, "version '3', expected at most 2: written by a newer"),
+        ({"version": "4"}, "version '4', expected at most 3: written by a newer"),
         ({"version": "9" * 5000}, "written by a newer"),
-        ({"version": "0"}, "version '0', expected at most 2$"),
+        ({"version": "0"}, "version '0', expected at most 3$"),
         ({"version": "one"}, "version 'one'"),
         ({"version": None}, "version ''"),
         ({"kind": "program"}, "header was altered"),

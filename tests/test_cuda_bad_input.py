@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import numpy as np
@@ -65,8 +66,19 @@ def test_a_gpu_that_is_too_old():
 
 
 def test_a_number_that_no_gpu_has(gpu):  # noqa: F811
-    with pytest.raises(torch.DeviceError, match="no GPU cuda:3: there are 1"):
-        torch.ones(2).to("cuda:3")
+    one = r"'cuda:3' was asked for, but there is 1: cuda:0 \(simulated device\)\. Use"
+    for wrong in (
+        lambda: torch.ones(2).to("cuda:3"),
+        lambda: torch.ones(2, device="cuda:3"),
+        lambda: torch.cuda.set_device(3),
+        lambda: torch.cuda.get_device_name("cuda:3"),
+        lambda: torch.accelerator.set_device_index(3),
+        lambda: torch.device("cuda:3").__enter__(),
+        lambda: torch.nn.Linear(1, 1).cuda(3),
+    ):
+        with pytest.raises(torch.DeviceError, match=one):
+            wrong()
+    assert torch.cuda.current_device() == 0
     with pytest.raises(torch.DeviceError, match="no tensors on 'mps'"):
         torch.ones(2).to("mps")
     with pytest.raises(ValueError, match="Expected a cuda device, but got: cpu"):
@@ -104,15 +116,22 @@ def test_tensors_on_several_devices(gpus):  # noqa: F811
 # Memory
 
 
+def here(step):
+    """The line of the caller, so many further on."""
+    return f"test_cuda_bad_input.py:{sys._getframe(1).f_lineno + step}"
+
+
 def test_out_of_memory_says_what_holds_it():
     with pretend(SimulatedDevice(memory=64 * MIB)):
         held = torch.zeros(10 * MIB, device="cuda")
         message = (
-            r"(?s)cuda:0 .*is out of memory: 40\.00 MiB were asked for, 22\.00 MiB of "
-            r"64\.00 MiB are free\. tracefuse holds 42\.00 MiB.*float32\[10485760\]"
+            r"(?s)cuda:0 .*is out of memory: 40\.00 MiB were asked for "
+            rf"\(float32\[10485760\] of {here(5)}\), 24\.00 MiB of 64\.00 MiB are free"
+            r"\. tracefuse holds 40\.00 MiB.* in 1 block .*"
+            rf"40\.00 MiB: float32\[10485760\] of {here(-5)}"
         )
         with pytest.raises(torch.cuda.OutOfMemoryError, match=message):
-            held + 1
+            print(held + 1)
         with pytest.raises(MemoryError):
             torch.ones(10 * MIB).cuda()
         assert held[:3].tolist() == [0, 0, 0]
@@ -149,6 +168,8 @@ def test_a_training_step_that_runs_out_of_memory():
         with pytest.raises(torch.cuda.OutOfMemoryError):
             step(many)
         assert w.tolist() == before
+        said = torch.cuda.memory_summary()
+        assert f"float32[10240, 256] of {here(-7)}" in said
         del many
         step(few)
         assert w.tolist() != before
@@ -163,11 +184,12 @@ def test_what_does_not_compile_runs_on_the_cpu(picky):
         UserWarning, match=r"sin \(.*test_cuda_bad_input.py:\d+\) runs as"
     ):
         y = torch.sin(x)
+        y.tolist()
     assert y.is_cuda
     np.testing.assert_allclose(y.tolist(), np.sin(np.arange(3)), rtol=1e-6)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # told once
-        torch.sin(x)
+        torch.sin(x).tolist()
 
 
 def test_jitted_as_well(picky):

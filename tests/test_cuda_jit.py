@@ -16,6 +16,7 @@ from tracefuse.api.files import container
 from tracefuse.api.tensor import fresh
 from tracefuse.kernels.gpu import copies
 from tracefuse.kernels.gpu.collecting import Collecting
+from tracefuse.kernels.triton.compile import Sized
 from tracefuse.kernels.triton.native import ahead
 from tracefuse.kernels.triton.native.ahead import mark_of
 from tracefuse.tracer.errors import FormatError
@@ -371,3 +372,24 @@ def test_mixed_precision():
         found.append([run(x).item() for _ in range(4)])
     assert found[0] == pytest.approx(found[1], rel=1e-2)
     assert found[1] == pytest.approx(found[2], rel=1e-3)
+
+
+def test_a_changing_batch_records_twice(gpu):  # noqa: F811
+    net = model().cuda().eval()
+    f = torch.jit(net)
+    for n in (2, 3, 4, 5, 6, 3, 2):
+        x = torch.randn(n, 6)
+        assert_close(back(f(x.cuda())), back(net(x.cuda())), 1e-5)
+    assert f.cache_info()["recordings"] == 2
+    assert "made for each choice of sizes: 4 so far" in f.explain()
+
+
+def test_many_sizes_leave_memory_bounded(gpu, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("tracefuse.kernels.triton.compile.SIZES", 3)
+    monkeypatch.setattr("tracefuse.kernels.gpu.device.LOADED", 4)
+    f = torch.jit(lambda x: x * 2 + 1)
+    for n in range(2, 12):
+        assert f(torch.ones(n, device="cuda")).tolist() == [3.0] * n
+    made = [m.made for entry in f._all() for m in entry.executables]
+    (sized,) = (m for m in made if isinstance(m, Sized))
+    assert len(sized.made) == 3 and len(gpu._launchers) <= 4

@@ -112,3 +112,31 @@ def test_the_slow_path():
         except IndexError:
             pass
     assert "slow path: 1 call ran as plain Python" in g.explain()
+
+
+def test_a_learning_rate_is_not_the_reason():
+    p = tf.nn.Parameter(tf.ones(2))
+    optimizer = tf.optim.SGD([p], lr=0.1)
+
+    @jit
+    def f(x):
+        optimizer.zero_grad()
+        (p * x).sum().backward()
+        optimizer.step()
+
+    for changed in {}, {"lr": 0.2}, {"lr": 0.3, "weight_decay": 0.1}:
+        optimizer.param_groups[0].update(changed)
+        f(tf.ones(2))
+    assert causes(f)[1:] == ["weight_decay is not what it was (0)"]
+
+
+def test_a_place_whose_tensor_has_another_size():
+    cache = {"k": tf.zeros(1, 2)}
+
+    @jit
+    def f(x):
+        cache["k"] = tf.cat([cache["k"], x])
+
+    for _ in range(4):
+        f(tf.ones(1, 2))
+    assert causes(f)[-1] == "k held float32[2, 2], now float32[4, 2]"

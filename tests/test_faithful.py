@@ -17,11 +17,14 @@ import faithful_captured  # noqa: F401
 import faithful_control  # noqa: F401
 import faithful_exceptions  # noqa: F401
 import faithful_footguns  # noqa: F401
+import faithful_hunted  # noqa: F401
 import faithful_modes  # noqa: F401
+import faithful_moved  # noqa: F401
 import faithful_mutation  # noqa: F401
 import faithful_sizes  # noqa: F401
 import faithful_state  # noqa: F401
 import faithful_values  # noqa: F401
+import faithful_variables  # noqa: F401
 import numpy as np
 import pytest
 import tracefuse as torch

@@ -62,7 +62,7 @@ def no_op():
 
 
 def recorded_always():
-    f = torch.jit(lambda x: x * table[0])
+    f = torch.jit(lambda x: x * np.random.rand())
     for _ in range(20):
         f(torch.ones(1))
 
@@ -85,7 +85,7 @@ def test_verify_of_a_set_that_is_changed():
     assert torch.jit(f, verify=True)(torch.ones(1)).tolist() == [50.0]
 
 
-def test_a_variable_made_of_an_argument_is_said():
+def test_an_argument_becomes_a_variable_at_each_call():
     def slope(x):
         x.requires_grad_(True)
         (x * x).sum().backward()
@@ -94,7 +94,7 @@ def test_a_variable_made_of_an_argument_is_said():
     f = torch.jit(slope)
     for _ in range(3):
         assert f(torch.tensor([3.0])).tolist() == [6.0]
-    assert "sets requires_grad of a tensor from outside" in f.explain()
+    assert f.cache_info()["recordings"] == 1, f.explain()
 
 
 def test_parameters_frozen_by_the_first_call():
@@ -229,20 +229,14 @@ def test_verify_of_what_an_inner_function_writes(wide):
 # -- data
 
 
-def test_data_of_another_tensor_is_not_shared_silently():
+@pytest.mark.parametrize("way", [lambda x: x.data, lambda x: x.data.clone()])
+def test_data_exchanged(way):
     a, b = torch.ones(1), torch.zeros(1)
 
     def swap():
-        a.data, b.data = b.data, a.data
+        a.data, b.data = way(b), way(a)
 
-    with pytest.raises(torch.TraceError, match="clone"):
-        torch.jit(swap)()
-    assert (a.item(), b.item()) == (1.0, 0.0)
-
-    def copied():
-        a.data, b.data = b.data.clone(), a.data.clone()
-
-    f = torch.jit(copied)
+    f = torch.jit(swap)
     f()
     f()
     f()

@@ -123,3 +123,14 @@ def test_results_that_do_not_fit():
         tf.ones(2).copy_([1, 2])
     with pytest.raises(RuntimeError, match="0-dimension value tensor"):
         tf.ones(2).fill_(tf.ones(2))
+
+
+def test_sizes_that_do_not_fit_are_one_error():
+    x = tf.ones(3)
+    with pytest.raises(tf.ShapeError) as copied:
+        x.copy_(tf.ones(4))
+    with pytest.raises(tf.ShapeError) as assigned:
+        x[:2] = tf.ones(3)
+    for error in copied, assigned:  # nothing of NumPy's shows above it
+        assert error.value.__suppress_context__
+    assert x.tolist() == [1, 1, 1]

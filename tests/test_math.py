@@ -163,6 +163,7 @@ def test_softmax_of_large_numbers():
     check(x.log_softmax(1).exp(), x.softmax(1).numpy())
     check(tf.logsumexp(x, 1), [1001 + math.log1p(1 / math.e)])
     assert tf.tensor([-math.inf, -math.inf]).logsumexp(0).item() == -math.inf
+    assert tf.zeros(0, 2).logsumexp(0).tolist() == [-math.inf] * 2
 
 
 # -- products

@@ -24,6 +24,8 @@ STATE, MODEL, WAYS = (
     golden_files.FOLDER / f"{name}.v1.tracefuse" for name in ("state", "model", "ways")
 )
 
+GIVEN = golden_files.FOLDER / "given.v3.tracefuse"
+
 
 def rewritten(metadata, arrays) -> io.BytesIO:
     file = io.BytesIO()
@@ -338,12 +340,13 @@ def mutate(structure, generator) -> None:
 MEANT = (FormatError, GuardError, ShapeError, TypeError, RuntimeError, ValueError)
 
 
-@pytest.mark.parametrize("path", [MODEL, WAYS], ids=["model", "ways"])
+@pytest.mark.parametrize("path", [MODEL, WAYS, GIVEN], ids=lambda path: path.name)
 def test_a_mutated_structure_is_refused_or_harmless(path):
     """Whatever stands in the file: a FormatError, or a program that can be called."""
     structure, metadata, arrays = parts(path)
     generator = random.Random(path.name)
-    example = (torch.ones(2, 3), 2.0) if path == MODEL else (torch.ones(4), 1.0)
+    examples = {MODEL: (torch.ones(2, 3), 2.0), WAYS: (torch.ones(4), 1.0)}
+    example = examples.get(path, (torch.ones(2, 3),))
     loaded = 0
     for _ in range(2000):
         mutant = copy.deepcopy(structure)

@@ -161,18 +161,61 @@ def test_tensors_are_called_as_their_variables():
     assert [*program.state_dict()] == ["w", "options.scales.0"]
 
 
-def test_gradients_that_accumulate_are_refused_or_guarded():
+def accumulating():
+    """A step that adds to the gradients which earlier ones left, and its weight."""
     w = torch.ones(2, requires_grad=True)
 
     def step(x):
-        (w * x).sum().backward()
+        loss = (w * x).sum() ** 2
+        loss.backward()
+        return loss, w.grad * 2
 
-    loaded = reloaded(torch.jit.trace(step, torch.ones(2)))
-    loaded(torch.ones(2))
-    with pytest.raises(GuardError, match="has a gradient from before"):
-        loaded(torch.ones(2))
-    with pytest.raises(torch.TraceError, match="zero_grad"):
-        torch.jit.trace(step, torch.ones(2))
+    return w, step
+
+
+def test_a_step_traced_without_gradients_or_with_is_for_just_that():
+    w, step = accumulating()
+    fresh = reloaded(torch.jit.trace(step, torch.ones(2)))
+    fresh(torch.ones(2))
+    with pytest.raises(GuardError, match="state w has a gradient from before"):
+        fresh(torch.ones(2))
+    further = reloaded(torch.jit.trace(step, torch.ones(2)))
+    with pytest.raises(GuardError, match="state w has no gradient"):
+        further(torch.ones(2))
+    further.tensors["w"].grad = torch.zeros(2)
+    kept = further.tensors["w"].grad
+    assert further(torch.ones(2))[1].tolist() == [8, 8]
+    assert further.tensors["w"].grad is kept and kept.tolist() == [4, 4]
+
+
+def test_gradients_accumulate_in_a_script():
+    script = torch.jit.script(accumulating()[1])
+    for n in (2, 3):
+        script(torch.ones(2) * n)
+    loaded, (w, step) = reloaded(script), accumulating()
+    assert len(loaded.variants) == 2
+    for n in range(4):
+        x = torch.tensor([1.0, -2.0]) * n
+        for found, want in zip(loaded(x), step(x)):
+            assert torch.equal(found, want)
+        assert torch.equal(loaded.tensors["w"].grad, w.grad)
+        if n == 2:
+            loaded.tensors["w"].grad = w.grad = None
+
+
+def test_gradients_of_arguments_accumulate():
+    def step(x):
+        (x * x).sum().backward()
+
+    script = torch.jit.script(step)
+    example = torch.ones(2, requires_grad=True)
+    for _ in range(2):
+        script(example)
+    loaded = reloaded(script)
+    x = torch.tensor([1.0, 3.0], requires_grad=True)
+    for n in (1, 2, 3):
+        loaded(x)
+        assert x.grad.tolist() == [2 * n, 6 * n]
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])

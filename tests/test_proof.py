@@ -38,8 +38,22 @@ def test_kernels_do_not_spill_and_fit(name, target):
     [("sm_80", "HMMA"), ("sm_90", "HGMMA"), ("sm_100", "UTCHMMA")],
 )
 def test_products_of_half_types_use_tensor_cores(target, instruction):
-    (found,) = records("linear gelu residual 1024x1024x1024 bf16", target)
-    assert found["tensor"].get(instruction), found
+    found = records("linear gelu residual 1024x1024x1024 bf16", target)
+    assert len(found) == {"sm_80": 1, "sm_90": 2, "sm_100": 3}[target]  # forms
+    assert all(r["tensor"].get(instruction) for r in found), found
+
+
+def test_a_convolution_and_its_gradients_read_16_bytes_at_a_time():
+    for name in ("conv 16x64x56x56 to 64 bf16", "conv backward 16x64x56x56 to 64 bf16"):
+        found = [r for r in records(name, "sm_90") if r["tensor"]]
+        assert {(r["load"], r["copy"]) for r in found} == {(0, 128)}, proof.table(found)
+
+
+def test_a_product_with_a_vector_reads_the_matrix_once():
+    for layout in ("NN", "NT"):
+        found = records(f"matmul {layout} 1x4096x4096 bf16", "sm_90")
+        assert found[0]["bytes"] < 1.05 * found[0]["least"], found
+        assert found[0]["load"] == 128
 
 
 def test_pointwise_kernels_move_16_bytes_at_a_time():

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 import tracefuse as tf
+from gpu_tools import gpu  # noqa: F401
 from tracefuse import jit
 from tracefuse.api.picture.boxes import boxes_of
 from tracefuse.api.picture.layout import arrange, height, width
@@ -155,3 +156,57 @@ def test_nothing_computed_is_drawn_too(tmp_path):
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(ValueError, match=re.escape("show writes .html or .svg, not")):
         lowered().show(tmp_path / "chain.png")
+
+
+@pytest.fixture
+def drawn_there(gpu, monkeypatch):  # noqa: F811
+    """What `chain` and a sort are on a GPU."""
+    pytest.importorskip("triton")
+    program = pytest.importorskip("tracefuse.kernels.triton.program")
+    monkeypatch.setattr(program, "special_kernel", lambda *args: None)
+
+    def f(x, w):
+        y = chain(x, w)
+        return tf.cumsum(y, 0) * 2
+
+    return jit(f).lower(tf.ones(4, 3).cuda(), tf.ones(3, 50).cuda())
+
+
+def test_on_a_gpu_the_boxes_are_the_kernels_that_run(drawn_there):
+    program = drawn_there.executable.program
+    boxes = boxes_of(drawn_there.graph, program)
+    shown = [row.id for box in boxes for row in box.rows]
+    assert len(shown) == len(set(shown))
+    constants = {v.id for v in program.graph.nodes() if v.op == "constant"}
+    assert {v.id for v in program.graph.nodes()} - constants <= set(shown)
+    titles = [b.title.split(",")[0] for b in boxes if b.kind in ("loop", "opaque")]
+    assert titles == [*program.kernels]
+    hosts = [box for box in boxes if box.kind == "host"]
+    assert [box.title for box in hosts] == ["on the host: cumulative"]
+    assert any(row.line and "test_show.py" in row.line for row in hosts[0].rows)
+
+
+def test_on_a_gpu_the_page_says_so(drawn_there, tmp_path):
+    drawn_there.show(tmp_path / "f.html")
+    text = (tmp_path / "f.html").read_text()
+    count = len(drawn_there.executable.program.kernels)
+    assert f"operations in {count} kernels and 1 steps on the host" in text
+    for name in drawn_there.executable.program.kernels:
+        assert f"{name}, " in text
+
+
+def test_on_a_gpu_late_sums_and_training_steps(gpu, tmp_path):  # noqa: F811
+    pytest.importorskip("triton")
+    net = tf.nn.Sequential(tf.nn.Linear(4, 8), tf.nn.LayerNorm(8)).cuda()
+    adam = tf.optim.Adam(net.parameters())
+
+    def step(x):
+        adam.zero_grad()
+        net(x).square().mean().backward()
+        adam.step()
+
+    low = jit(step).lower(tf.ones(300, 4).cuda())
+    boxes = boxes_of(low.graph, low.executable.program)
+    assert all(box.rows for box in boxes)
+    arrange(boxes)
+    low.show(tmp_path / "step.svg")

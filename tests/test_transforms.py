@@ -461,3 +461,15 @@ def test_the_same_names_in_both_places():
     for name in names.split():
         assert getattr(torch, name) is getattr(func, name)
     assert torch.jacobian is torch.jacrev
+
+
+def test_what_is_wrong_with_axes_is_said_in_the_words_that_were_given():
+    pair = torch.ones(2), torch.ones(2)
+    with pytest.raises(ValueError, match=r"in_dims=\(0,\)\): the axes"):
+        vmap(lambda a, b: a + b, in_dims=(0,))(*pair)
+    with pytest.raises(ValueError, match=r"in_axes=\(0,\)\): the axes"):
+        vmap(lambda a, b: a + b, in_axes=(0,))(*pair)
+    with pytest.raises(ValueError, match="its out_dims is None"):
+        vmap(lambda a: a, out_dims=None)(pair[0])
+    with pytest.raises(ValueError, match="set out_dims to None"):
+        vmap(lambda a: 3, in_dims=0)(pair[0])

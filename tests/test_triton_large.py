@@ -108,7 +108,7 @@ def test_a_product_too_large_for_32_bits():
     """Each thread holds one wide number: the place where its tile begins."""
     x = placeholder("x", (1 << 16, 64), ty.bfloat16)
     w = placeholder("w", (64, 50_257), ty.bfloat16)
-    (text,) = texts([x, w], [make("dot", (x, w))])
+    (*_, text) = texts([x, w], [make("dot", (x, w))])
     assert "(pm * BM).to(tl.int64) * 50257 + ((i0 - pm * BM) * 50257 + i1)" in text
 
 

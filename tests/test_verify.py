@@ -7,6 +7,7 @@ import pytest
 import tracefuse as tf
 from gpu_tools import gpu  # noqa: F401
 from tracefuse import jit
+from tracefuse.api.verify import verified
 from tracefuse.kernels.numpy import opaque, pointwise
 
 NAMES = iter(range(10**6))
@@ -263,8 +264,50 @@ def test_inside_another_call_it_is_part_of_that():
     assert [outer(tf.ones(1)).item() for _ in range(2)] == [3.0, 3.0]
 
 
-def test_on_a_gpu_it_says_that_it_cannot(gpu):  # noqa: F811
+@pytest.mark.parametrize("verify", [True, "float64"])
+def test_on_a_gpu_a_training_step_advances_once(gpu, verify):  # noqa: F811
     pytest.importorskip("triton")
-    f = jit(lambda x: x + 1, verify=True)
-    with pytest.raises(tf.DeviceError, match="run it on the CPU .a tensor of shape .2"):
-        f(tf.ones(2).cuda())
+    results = []
+    for wrap, place in ((named, "cpu"), (lambda f: jit(named(f), verify=verify), gpu)):
+        net, step = training()
+        net.to("cpu" if place == "cpu" else "cuda")
+        run = wrap(step)
+        inputs = [tf.randn(5, 4).to("cpu" if place == "cpu" else "cuda")] * 4
+        tf.manual_seed(5)
+        losses = [run(x).item() for x in inputs]
+        results.append((losses, [t.tolist() for t in net.state_dict().values()]))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-4)
+    for a, b in zip(results[0][1], results[1][1]):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_on_a_gpu_plain_python_runs_no_kernel(gpu):  # noqa: F811
+    """The reference shares nothing with what is verified."""
+    pytest.importorskip("triton")
+    x = tf.ones(2, device="cuda", requires_grad=True)
+    before = gpu.count("launch")
+    with verified._plainly():
+        y = (tf.tanh(x) + x).sum()
+        y.backward()
+    assert gpu.count("launch") == before
+    assert y.is_cuda and x.grad.is_cuda
+    assert (tf.tanh(x) + x).sum().item() == pytest.approx(y.item())
+    assert gpu.count("launch") > before
+
+
+def test_on_a_gpu_a_broken_kernel_is_named(gpu, monkeypatch):  # noqa: F811
+    pytest.importorskip("triton")
+    lowering = pytest.importorskip("tracefuse.kernels.triton.lowering")
+
+    @named
+    def f(x):
+        y = tf.tanh(x * 2)
+        x += 1
+        return y
+
+    x = tf.tensor([0.5, 0.25], device="cuda")
+    monkeypatch.setitem(lowering.ROWS, "tanh", lowering.ROWS["sin"])
+    with pytest.raises(tf.VerifyError) as caught:
+        jit(f, verify=True)(x)
+    assert f"tanh at {line_of(f, 'tf.tanh')}" in str(caught.value)
+    assert x.tolist() == [0.5, 0.25]

@@ -19,6 +19,7 @@ def _binary(op: str, flip: bool = False):
             return NotImplemented
         return self._apply(op, lifted, self) if flip else self._apply(op, self, lifted)
 
+    method.primitive = op, flip  # type: ignore[attr-defined]
     return method
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Iterable, NamedTuple, Optional, Sequence
 
 from . import batching_graphs, batching_loops, batching_rules
+from .batching_draws import draws_inside
 from .batching_rules import KINDS, Rule
 from .control import graphs
 from .errors import TraceError
@@ -119,7 +120,7 @@ def _drawn(v: Value, starts: dict[int, Int]) -> bool:
     """Whether a value draws random numbers of its own."""
     if v.op == "random_bits":
         return batching_rules.state_of(v.args[0]).id in starts
-    if batching_loops.draws_inside(v):
+    if draws_inside(v):
         return True
     inner = [(graph, batching_graphs.passed(v, graph, starts)) for graph in graphs(v)]
     return any(s and _drawn(u, s) for graph, s in inner for u in graph.nodes())

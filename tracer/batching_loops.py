@@ -10,48 +10,53 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Sequence
 
+from .batching_draws import origin, states, stretched
 from .batching_graphs import inside
 from .batching_rules import Rule
+from .closing import advanced
 from .control import count, graphs
 from .errors import TraceError
 from .graph import Graph, Value, constant, make, placeholder
 from .sizes import Int
-from .structure import nested
 from .types import int64
 
-__all__ = ["ROWS", "draws_inside"]
-
-
-def draws_inside(v: Value) -> bool:
-    """Whether the graphs of a loop or branch draw random numbers."""
-    if v.op not in ("scan", "while", "cond"):
-        return False
-    every = [g for graph in graphs(v) for g in nested(graph)]
-    return any(u.op == "random_bits" for g in every for u in g.nodes())
+__all__ = ["ROWS"]
 
 
 class _Walk:
     """The graphs of one node, with an axis of examples where they differ."""
 
     def __init__(self, b: Any, v: Value):
-        if b.draws is not None and draws_inside(v):
-            raise TraceError(
-                f"vmap: random numbers inside a {v.op} differ from step to step, not "
-                'between examples: use randomness="same"'
-            )
-        self.b, self.v = b, v
+        self.b, self.v, self.lead = b, v, int(v.op == "cond")
         self.flags = [a.id in b.known for a in v.args]
+        every = [(g, states(g)) for g in graphs(v)]
+        self.states = {
+            i for g, ids in every for i, x in enumerate(g.inputs) if x.id in ids
+        }
 
     def args(self, flags: Sequence[bool]) -> list[Value]:
         """The operands, with the axis where they are flagged to have it."""
         pairs = zip(self.v.args, flags)
-        return [self.b.all(a) if f else self.b.known.get(a.id, a) for a, f in pairs]
+        args = [self.b.all(a) if f else self.b.known.get(a.id, a) for a, f in pairs]
+        if self.b.draws is not None:
+            for i in self.states:
+                args[i + self.lead] = self._state(self.v.args[i + self.lead])
+        return args
+
+    def _state(self, state: Value) -> Value:
+        draws, first = self.b.draws, origin(state)
+        if first.id not in draws.starts:
+            raise TraceError("vmap: the state of a random generator differs by example")
+        start = advanced(first, draws.starts[first.id])
+        return stretched(state, start, draws.total)
 
     def differ(self, graph: Graph, flags: Iterable[bool]) -> list[bool]:
         """Which results differ where the flagged inputs do."""
         found = {x.id for x, f in zip(graph.inputs, flags) if f}
+        draws = self.b.draws is not None
         for v in graph.nodes():
-            if any(a.id in found for a in v.args):
+            drawn = draws and (v.op == "random_bits" or any(map(states, graphs(v))))
+            if drawn or any(a.id in found for a in v.args):
                 found.add(v.id)
         return [y.id in found for y in graph.outputs]
 
@@ -64,15 +69,29 @@ class _Walk:
                 return flags
             flags[:carried] = [a or b for a, b in zip(flags, after)]
 
-    def graph(self, graph: Graph, flags: Sequence[bool], outs: Sequence[bool]) -> Graph:
-        """A graph for all examples: inputs and results as flagged."""
+    def graph(
+        self,
+        graph: Graph,
+        flags: Sequence[bool],
+        outs: Sequence[bool],
+        carried: int = 0,
+    ) -> Graph:
+        """A graph for all examples: inputs and results as flagged. The first so many
+        inputs are carried: results take their place."""
         size = inside(self.b.size, graph, flags) if any(flags) else self.b.size
         inputs = [_wide(x, size) if f else x for x, f in zip(graph.inputs, flags)]
         pairs = zip(graph.inputs, inputs)
         mapped = {x.id: new for x, new in pairs if x is not new}
-        walk = type(self.b)(size, mapped)
+        draws = self.b.draws
+        if draws is not None:
+            starts = {graph.inputs[i].id: 0 for i in self.states}
+            draws = draws._replace(starts=starts, since=-1)
+        walk = type(self.b)(size, mapped, draws)
         walk.run(graph.outputs)
         outputs = [walk.all(y) if out else y for y, out in zip(graph.outputs, outs)]
+        for i in self.states if draws is not None else ():
+            if i < carried:
+                outputs[i] = stretched(outputs[i], inputs[i], draws.total)
         return Graph(graph.name, inputs, outputs)
 
     def done(self, node: Value, outs: Sequence[bool]) -> Value:
@@ -95,7 +114,9 @@ def _scan(b: Any, v: Value) -> Value:
     for i in range(carried, carried + v.attrs["rows"]):
         args[i] = swapped(args[i]) if flags[i] else args[i]
     new = make(
-        "scan", tuple(args), **{**v.attrs, "body": walk.graph(body, flags, outs)}
+        "scan",
+        tuple(args),
+        **{**v.attrs, "body": walk.graph(body, flags, outs, carried)},
     )
     return walk.done(new, outs)
 
@@ -111,24 +132,28 @@ def _while(b: Any, v: Value) -> Value:
     flags = walk.settled(carried)
     (apart,) = walk.differ(test, flags)
     if apart:
-        flags[:carried] = [True] * carried
+        flags[:carried] = [i not in walk.states for i in range(carried)]
     outs = flags[:carried]
     tested = walk.graph(test, flags, [apart])
-    stepped = walk.graph(body, flags, outs)
+    stepped = walk.graph(body, flags, outs, carried)
     if apart:
-        tested, stepped = _until_all(tested, stepped, carried)
+        tested, stepped = _until_all(tested, stepped, outs)
     node = make("while", tuple(walk.args(flags)), test=tested, body=stepped)
     return walk.done(node, outs)
 
 
-def _until_all(test: Graph, body: Graph, carried: int) -> tuple[Graph, Graph]:
-    """A test of all examples at once, and a body that leaves alone who is done."""
+def _until_all(test: Graph, body: Graph, outs: Sequence[bool]) -> tuple[Graph, Graph]:
+    """A test of all examples at once, and a body that leaves alone who is done.
+
+    What examples share (`outs` says what they do not) are states of generators: those
+    move on as long as anybody draws.
+    """
     (asked,) = _called(test, test.inputs)
     count = asked.cast(int64).sum((-1,))
     some = make("ne", (count, constant(0, (), int64)))
     (asked,) = _called(test, body.inputs)
-    old, new = body.inputs[:carried], body.outputs
-    kept = [chosen(asked, y, x) for x, y in zip(old, new)]
+    triples = zip(body.inputs, body.outputs, outs)
+    kept = [chosen(asked, y, x) if out else y for x, y, out in triples]
     return Graph(test.name, test.inputs, [some]), Graph(body.name, body.inputs, kept)
 
 

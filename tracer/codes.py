@@ -20,6 +20,7 @@ import types
 from typing import Any, Callable, Optional
 
 from .hearing import hearing
+from .mutation import ALWAYS, CHANGES, IN_PLACE
 from .where import is_library, is_our_file
 
 __all__ = ["Listener", "is_foreign", "is_foreign_file"]
@@ -46,6 +47,7 @@ _C_FUNCTIONS = (
     types.MethodWrapperType,
     types.ClassMethodDescriptorType,
 )
+_CHANGING = ALWAYS | CHANGES | IN_PLACE
 _IMPURE = frozenset("print input open eval exec breakpoint globals locals vars".split())
 
 
@@ -136,6 +138,8 @@ class Listener:
     def __init__(self) -> None:
         self.codes: set[types.CodeType] = set()
         self.opaque: Optional[str] = None
+        self._late: set[Any] = set()  # codes, and names of methods that change things
+        self._renew: Callable[[], None] = lambda: None
         self._on = self._collects = False
         self._switch: Callable[[bool], None] = lambda on: None
         self._release: Callable[[], None] = lambda: None
@@ -143,7 +147,7 @@ class Listener:
     def __enter__(self) -> "Listener":
         monitoring = getattr(sys, "monitoring", None)
         tools = (monitoring and _monitor(self, monitoring)) or _profile(self)
-        self._switch, self._release = tools
+        self._switch, self._release, self._renew = tools
         self._hear(True)
         return self
 
@@ -160,6 +164,18 @@ class Listener:
         self._on = on
         if not on and self._collects:
             gc.enable()
+
+    def lately(self) -> set:
+        """The code that ran, and the methods of containers that changed them, since
+        this was asked last."""
+        found, self._late = self._late, set()
+        self._renew()
+        return found
+
+    def rest(self, on: bool) -> None:
+        """Hear nothing for a while: what runs is known."""
+        if self._on is on:
+            self._hear(not on)
 
     def deaf_to(self, function: Callable) -> Callable:
         """`function`, not listened to: what the library does for itself."""
@@ -180,6 +196,7 @@ class Listener:
         code = frame.f_code
         if not is_foreign(code):
             self.codes.add(code)
+            self._late.add(code)
         elif self.opaque is None and reads_the_world(code):
             if _for_the_user(frame.f_back):
                 self._because(f"{_source(code)}.{code.co_name}")
@@ -199,12 +216,14 @@ class Listener:
             name = _opaque(function)
             if name is not None:
                 self._because(name)
+            if getattr(function, "__name__", "") in _CHANGING:
+                self._late.add(function.__name__)
 
 
 # Files of ours: what runs there and what it calls is of no interest.
 _quiet: set[str] = set()
 
-Tools = tuple[Callable[[bool], None], Callable[[], None]]
+Tools = tuple[Callable[[bool], None], Callable[[], None], Callable[[], None]]
 
 
 def _profile(listener: Listener) -> Tools:
@@ -228,7 +247,7 @@ def _profile(listener: Listener) -> Tools:
         if enable and not on:
             enable()
 
-    return switch, lambda: None
+    return switch, lambda: None, lambda: None
 
 
 def _monitor(listener: Listener, monitoring: Any) -> Optional[Tools]:
@@ -236,25 +255,33 @@ def _monitor(listener: Listener, monitoring: Any) -> Optional[Tools]:
     if tool is None:
         return None
     events, own = monitoring.events, threading.get_ident()
+    users: dict[types.CodeType, None] = {}  # whose calls are heard, and of no other
 
     def started(code: types.CodeType, offset: int) -> Any:
+        if code.co_filename in _quiet:
+            return monitoring.DISABLE
         if threading.get_ident() != own:  # what others do is their affair
             return None
         listener.started(sys._getframe(1))
+        if not is_foreign(code):
+            users[code] = monitoring.set_local_events(tool, code, events.CALL)
+        elif is_library(code):
+            _quiet.add(code.co_filename)
         return None if reads_the_world(code) else monitoring.DISABLE
 
-    def called(code: types.CodeType, offset: int, function: Any, arg: Any) -> Any:
-        if threading.get_ident() != own:
-            return None
-        listener.called(code, function)
-        return monitoring.DISABLE if is_foreign(code) else None
+    def called(code: types.CodeType, offset: int, function: Any, arg: Any) -> None:
+        if threading.get_ident() == own:
+            listener.called(code, function)
+
+    def switch(on: bool) -> None:
+        monitoring.set_events(tool, starts if on else 0)
+        for code in users:
+            monitoring.set_local_events(tool, code, events.CALL if on else 0)
 
     monitoring.use_tool_id(tool, "tracefuse")
     monitoring.register_callback(tool, events.PY_START, started)
+    monitoring.register_callback(tool, events.PY_RESUME, started)
     monitoring.register_callback(tool, events.CALL, called)
     monitoring.restart_events()
-    heard = events.PY_START | events.CALL
-    return (
-        lambda on: monitoring.set_events(tool, heard if on else 0),
-        lambda: monitoring.free_tool_id(tool),
-    )
+    starts = events.PY_START | events.PY_RESUME
+    return switch, lambda: monitoring.free_tool_id(tool), monitoring.restart_events

@@ -66,7 +66,9 @@ def result(v: Any, index: int) -> Type:
     made = graph.outputs[index]
     if v.op == "while" or (v.op == "scan" and index < v.attrs["carry"]):
         return Type(v.args[index].shape, made.dtype)
-    shape = renamed(made.shape, call_sizes(graph.inputs, given(v)))
+    shape = made.shape
+    if any(isinstance(size, Dim) for size in shape):
+        shape = renamed(shape, call_sizes(graph.inputs, given(v)))
     return Type((v.attrs["length"], *shape) if v.op == "scan" else shape, made.dtype)
 
 

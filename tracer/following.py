@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 import numpy as np
 
 from .graph import Value, constant, here, make, placeholder
-from .numbers import Count, Number, is_traced, plain, settled
+from .magnitude import most
+from .numbers import FOLLOWED, Count, Number, Scalar, is_traced, plain, settled
 from .overlay import Input, state
 from .scalar_ops import ARITHMETIC, COMPARISONS, EXACT, spelled
 from .sizes import Dim, hint, sized
@@ -27,6 +28,9 @@ __all__ = ["Following"]
 
 _MOST = 2000  # lines of arithmetic beyond which a program is not kept
 _DIRECT = (float16, float32, float64)
+_UNCHANGED = ("pos", "round", "floor", "ceil", "trunc")  # of an int
+_SMALL = 2**40  # what is said of an int of which nothing is known
+_LARGEST = 2**63
 _WHOLE = 2**53  # up to here float64 tells integers apart
 
 
@@ -58,10 +62,15 @@ class Following:
             return self._learn(value)
         if value.live:
             value = make("stop_gradient", (value,))
-        return self._new(None, "", value.cast(float64))
+        wide = float64 if value.dtype.is_floating_point else int64
+        new = self._new(None, "", value.cast(wide))
+        new._most = most(value)
+        return new
 
     def _new(self, now: Any, text: str, value: Optional[Value]) -> Number:
-        new = (Count if type(now) is int else Number)(self, now, text, value)
+        whole = type(now) is int if value is None else value.dtype is int64
+        kind = Scalar if isinstance(now, np.floating) else Count if whole else Number
+        new = kind(self, now, text, value)
         if text:  # it may come to stand in an attribute
             here.settle = settled
         self.made.append(weakref.ref(new))
@@ -93,9 +102,15 @@ class Following:
             now = python(*map(_now, args))
         except (ArithmeticError, TypeError, ValueError):
             now = None
-        if type(now) not in (float, int):  # it depends on these very numbers
+        if type(now) not in FOLLOWED:  # it depends on these very numbers
             return python(*map(plain, args))
         return self._line(text.format(*map(_atom, args)), now)
+
+    def item(self, x: Scalar) -> Number:
+        """A float of NumPy's as one of Python's."""
+        if not self.active:
+            return x.now.item()
+        return self._line(f"{x._text}.item()", x.now.item())
 
     def _line(self, text: str, now: Union[float, int]) -> Number:
         name = "m_" + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -106,6 +121,8 @@ class Following:
 
     def _on_values(self, what: str, args: tuple) -> Any:
         op = EXACT.get(what)
+        if what in _UNCHANGED and _whole(args[0]):
+            return args[0]
         if what == "int" and abs(args[0].now) < _WHOLE:
             return self._learn(args[0]._value.cast(int64))
         if (
@@ -114,17 +131,36 @@ class Following:
             or (op == "div" and args[1] == 0)
         ):
             return self.apply(what, *[plain(a) if _of_tensor(a) else a for a in args])
-        values = [self.value(a, float64) for a in args]
-        return self._new(None, "", make(op, tuple(values)))
+        kind = int64 if op != "div" and all(map(_whole, args)) else float64
+        grown = _grown(op, args) if kind is int64 else _LARGEST
+        if kind is int64 and grown >= _LARGEST:
+            return self.apply(what, *[plain(a) if _of_tensor(a) else a for a in args])
+        values = [self.value(a, kind).cast(kind) for a in args]
+        new = self._new(None, "", make(op, tuple(values)))
+        new._most = grown
+        return new
 
     def _fits(self, x: Any) -> bool:
         """Whether float64 holds it as it is, so that SSA computes what Python would."""
-        if _of_tensor(x) or type(_now(x)) is not int:
-            return True
+        if _of_tensor(x):
+            return type(x) is not Count or self._is_small(x)
+        if type(_now(x)) is not int:
+            return type(x) is not Scalar
         fits = abs(_now(x)) <= _WHOLE
         if is_traced(x):
             self.guards.setdefault(f"abs({x._text}) <= {_WHOLE}", fits)
         return fits
+
+    def _is_small(self, x: Count) -> bool:
+        """Whether arithmetic with it stays within int64, as Python's has no end."""
+        if x._most > _WHOLE:
+            v: Any = x._value  # not abs: the least int has none
+            low, high = v._lift(-_SMALL), v._lift(_SMALL)
+            sides = (make("le", (low, v)), make("le", (v, high)))
+            if not self._learn(make("and", sides)):
+                return False
+            x._most = _SMALL
+        return True
 
     # -- what Python learns
 
@@ -142,7 +178,7 @@ class Following:
         python, text, op = COMPARISONS[what]
         if self.active and (_of_tensor(a) or _of_tensor(b)):
             if self._fits(a) and self._fits(b):
-                values = [self.value(x, float64) for x in (a, b)]
+                values = [self.value(x, float64).cast(float64) for x in (a, b)]
                 flip = what in ("gt", "ge")
                 return self._learn(make(op, tuple(values[::-1] if flip else values)))
             a, b = (plain(x) if _of_tensor(x) else x for x in (a, b))
@@ -190,6 +226,23 @@ class Following:
 
 def _now(x: Any) -> Any:
     return x.now if is_traced(x) else x
+
+
+def _grown(op: str, args: tuple) -> int:
+    """How large the result can be of operands that fit."""
+    a, b = map(_size, (args * 2)[:2])
+    return {"mul": a * b, "add": a + b, "sub": a + b}.get(op, a)
+
+
+def _size(x: Any) -> int:
+    if is_traced(x):
+        return _WHOLE if x._value is None else x._most
+    return abs(int(x)) if type(x) is not float else 0
+
+
+def _whole(x: Any) -> bool:
+    """Whether it is an int, or a number that is one."""
+    return type(x) is Count or type(x) is int or type(x) is bool
 
 
 def _of_tensor(x: Any) -> bool:

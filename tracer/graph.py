@@ -29,9 +29,10 @@ from .sizes import Dim, guess, same_shape
 from .types import DType
 
 __all__ = ["Value", "Graph", "make", "constant", "placeholder", "here", "reachable"]
-__all__ += ["replace"]
+__all__ += ["mark", "replace"]
 
 _ids = itertools.count()
+_new = object.__new__
 _DEAD = frozenset("eq ne lt le stop_gradient argmax argmin argsort".split())
 
 
@@ -126,37 +127,49 @@ def make(op: str, args: tuple, **attrs: Any) -> Value:
 
 def node(op: str, args: tuple, attrs: dict, shape: tuple, dtype: DType) -> Value:
     """A node whose type is known already (a rebuild, a parsed text)."""
-    v = object.__new__(Value)
+    v = _new(Value)
     v.op, v.args, v.attrs, v.shape, v.dtype = op, args, attrs, shape, dtype
-    v.live = op == "leaf" or _flows(op, args, dtype)
+    v.live = op == "leaf"
+    for arg in args:
+        if arg.live:
+            v.live = _flows(op, dtype)
+            break
     v.line, v.id, v.data = here.line, next(_ids), None
     return v
 
 
-def _flows(op: str, args: tuple, dtype: Optional[DType]) -> bool:
-    if op in _DEAD or (dtype is not None and not dtype.is_floating_point):
-        return False
-    for arg in args:
-        if arg.live:
-            return True
-    return False
+def _flows(op: str, dtype: Optional[DType]) -> bool:
+    """Whether gradients go through it, where they come to an argument."""
+    return op not in _DEAD and (dtype is None or dtype.is_floating_point)
 
 
 def constant(value: Any, shape: tuple, dtype: DType) -> Value:
     """A splat: `value` everywhere; an integer too large for `dtype` wraps round."""
-    if isinstance(value, Dim) and guess.number is not None:
-        value = guess.number(value)
-    if hasattr(value, "splat"):  # a number that the recording follows
-        return value.splat(shape, dtype)
-    value = (bool, int, float)[dtype.category](value)
-    if dtype.category == 1 and not 0 <= value < 128:
-        value = int(np.array(value).astype(dtype.np))
-    return make("constant", (), value=value, shape=shape, dtype=dtype)
+    if type(value) is not float or dtype.category != 2:
+        if isinstance(value, Dim) and guess.number is not None:
+            value = guess.number(value)
+        if hasattr(value, "splat"):  # a number that the recording follows
+            return value.splat(shape, dtype)
+        value = (bool, int, float)[dtype.category](value)
+        if dtype.category == 1 and not 0 <= value < 128:
+            value = int(np.array(value).astype(dtype.np))
+    return _source("constant", {"value": value, "shape": shape, "dtype": dtype})
 
 
 def placeholder(name: str, shape: tuple, dtype: DType) -> Value:
     """An input of a graph."""
-    return make("input", (), name=name, shape=shape, dtype=dtype)
+    return _source("input", {"name": name, "shape": shape, "dtype": dtype})
+
+
+def _source(op: str, attrs: dict) -> Value:
+    if here.settle is not None:
+        attrs = here.settle(attrs)
+    return node(op, (), attrs, attrs["shape"], attrs["dtype"])
+
+
+def mark(op: str, v: Value) -> Value:
+    """`v` as a `leaf`, or behind a `stop_gradient`."""
+    return node(op, (v,), {}, v.shape, v.dtype)
 
 
 def reachable(

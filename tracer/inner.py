@@ -83,11 +83,16 @@ class Inner(Recorder):
         mine = t._storage.maker is self
         return super().strides_of(t) if mine else self.outer.strides_of(t)
 
-    def write(self, t: Any, new: Value) -> None:
+    def laid_out(self, t: Any) -> Any:
+        """The tensor from outside whose layout settles that of `t`, or None."""
+        mine = t._storage.maker is self
+        return super().laid_out(t) if mine else self.outer.laid_out(t)
+
+    def write(self, t: Any, new: Value, hidden: bool = False) -> None:
         """Overwrite everything that `t` sees: only what was made in here."""
         if t._storage.maker is not self:
             self.refuse("writes to a tensor that was made outside of it")
-        super().write(t, new)
+        super().write(t, new, hidden)
 
     def write_slot(self, owner: Any, key: str, new: Any, item: bool = False) -> None:
         """Places outside stay as they are."""

@@ -23,7 +23,10 @@ class Later:
         self._name, self._package = name, package
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(import_module(self._name, self._package), attribute)
+        module = self.__dict__.get("_module")
+        if module is None:  # asking Python again takes a microsecond
+            module = self._module = import_module(self._name, self._package)
+        return getattr(module, attribute)
 
 
 def late(

@@ -7,17 +7,22 @@ import functools
 import types
 from typing import Iterable
 
-__all__ = ["asks_for_ints", "asks_for_types", "may_mutate"]
+__all__ = ["ALWAYS", "CHANGES", "IN_PLACE", "asks_for_identity", "asks_for_ints"]
+__all__ += ["asks_for_types", "may_mutate"]
 
-_CHANGES = frozenset(
+CHANGES = frozenset(
     "append extend insert pop remove clear update add discard setdefault popitem "
     "sort reverse appendleft popleft extendleft rotate __setitem__ __delitem__ "
     "intersection_update difference_update symmetric_difference_update move_to_end "
     "heappush heappop heapify insort insort_left insort_right".split()
 )
-_ALWAYS = frozenset(
-    "__setattr__ setattr __delattr__ delattr next send __next__".split()
-)
+ALWAYS = frozenset("__setattr__ setattr __delattr__ delattr next send __next__".split())
+IN_PLACE = frozenset(
+    f"{before}i{name}{before}"
+    for before in ("", "__")
+    for name in "add sub mul matmul truediv floordiv mod pow and or xor lshift rshift "
+    "concat".split()
+) | {"setitem", "delitem"}
 _SLOTS = frozenset(("grad", "data", "requires_grad"))  # of tensors: recorded anyway
 
 
@@ -25,7 +30,7 @@ _SLOTS = frozenset(("grad", "data", "requires_grad"))  # of tensors: recorded an
 def _mutations(code: types.CodeType) -> tuple[bool, bool]:
     """Whether the code may change containers, and whether anything else."""
     names = set(code.co_names)
-    items, others = not _CHANGES.isdisjoint(names), not _ALWAYS.isdisjoint(names)
+    items, others = not CHANGES.isdisjoint(names), not ALWAYS.isdisjoint(names)
     for i in dis.get_instructions(code):
         items |= i.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE")
         others |= i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL", "DELETE_ATTR")
@@ -70,3 +75,23 @@ def asks_for_ints(codes: Iterable[types.CodeType]) -> bool:
 
 
 _INTS = frozenset("int Integral Number Real Rational Complex".split())
+
+
+def asks_for_identity(codes: Iterable[types.CodeType]) -> bool:
+    """Whether any of the code could notice which of two equal tensors it has."""
+    return any(map(_compares, codes))
+
+
+_LOOKS = frozenset("id index count remove is_ is_not contains".split())
+
+
+@functools.lru_cache(maxsize=4096)
+def _compares(code: types.CodeType) -> bool:
+    steps = [i for i in dis.get_instructions(code) if i.opname not in _NOISE]
+    befores = zip(steps, [None, *steps])
+    found = any(
+        i.opname == "CONTAINS_OP"
+        or (i.opname == "IS_OP" and (before is None or before.opname != "LOAD_CONST"))
+        for i, before in befores
+    )
+    return found or not _LOOKS.isdisjoint(code.co_names)

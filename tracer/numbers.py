@@ -23,14 +23,16 @@ from .types import DType
 if TYPE_CHECKING:
     from .following import Following
 
-__all__ = ["Count", "Number", "is_traced", "plain", "settled"]
+__all__ = ["FOLLOWED", "Count", "Number", "Scalar"]
+__all__ += ["is_traced", "plain", "settled"]
 
 _PLAIN = (float, int, bool)
+FOLLOWED = (float, int, np.float16, np.float32, np.float64)  # types of numbers
 
 
 def is_traced(x: Any) -> bool:
     """Whether it is a Number (isinstance asks for the class that it pretends)."""
-    return type(x) is Number or type(x) is Count
+    return type(x) is Number or type(x) is Count or type(x) is Scalar
 
 
 def plain(x: Any) -> Any:
@@ -81,12 +83,13 @@ class Number:
     in the call that is recorded (None: not looked at yet).
     """
 
-    __slots__ = ("_of", "_now", "_text", "_value", "__weakref__")
+    __slots__ = ("_of", "_now", "_text", "_value", "_most", "__weakref__")
     __array_priority__ = 1000
     _pretends: type = float
 
     def __init__(self, of: "Following", now: Any, text: str, value: Optional[Value]):
         self._of, self._now, self._text, self._value = of, now, text, value
+        self._most = 2**63  # the int of a tensor is no larger
 
     __class__ = property(lambda self: self._pretends)  # type: ignore[assignment]
 
@@ -183,6 +186,20 @@ class Number:
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
     setattr(Number, f"__{_name}__", _binary(_name))
     setattr(Number, f"__r{_name}__", _binary(_name, flip=True))
+
+
+class Scalar(Number):
+    """A float of NumPy's that a recording follows: its arithmetic is NumPy's."""
+
+    __slots__ = ()
+    _pretends = property(lambda self: type(self._now))  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        return bool(super().__bool__())
+
+    def item(self) -> Number:
+        """As a float of Python's, which is what counts beside a tensor."""
+        return self._of.item(self)
 
 
 class Count(Number):

@@ -6,16 +6,30 @@ generators hand out random ones.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .consumers import site
 from .graph import Value, placeholder
 from .overlay import Input, Slot
 from .sizes import Int
 from .types import from_numpy, int64
+from .where import user_frame
 
-__all__ = ["Outside"]
+__all__ = ["Met", "Outside"]
+
+
+class Met(NamedTuple):
+    """An array of which tensors were made: at which sites, which tensors.
+
+    Those that are `shared` the code got itself; of the others it got a copy.
+    """
+
+    array: np.ndarray
+    sites: set
+    made: list
+    shared: list
 
 
 class Outside:
@@ -26,6 +40,8 @@ class Outside:
     written: dict[tuple, tuple]  # the same for places assigned to
     generators: dict[Any, tuple]  # generator -> (Value, blocks drawn)
     dicts: dict[int, tuple]  # id -> (a dict that changed, what it held)
+    flags: dict[int, tuple]  # id -> (tensor that became a variable or none, before)
+    arrays: dict[int, Met]  # id -> an array of NumPy's, of which tensors are made
 
     def read_slot(self, owner: Any, key: str, item: bool = False) -> Any:
         """What an outside place holds; the path will depend on it."""
@@ -51,6 +67,22 @@ class Outside:
         self.inputs.append(Input(value, "number", owner, key))
         return value
 
+    def flag(self, tensor: Any, steps: tuple) -> None:
+        """A tensor from outside becomes a variable, or none; it was seen by `steps`."""
+        self.flags.setdefault(id(tensor), (tensor, steps))
+
+    def meet_numbers(self, array: np.ndarray, tensor: Any, shares: bool) -> None:
+        """The user's code makes a tensor of an array: its numbers are an input.
+
+        `tensor` reads the numbers; `shares` says whether the code gets it itself.
+        """
+        met = self.arrays.setdefault(id(array), Met(array, set(), [], []))
+        met.made.append(tensor)
+        met.shared.extend([tensor] if shares else [])
+        frame = user_frame()
+        if frame is not None:
+            met.sites.add(site(frame))
+
     def draw(self, generator: Any, blocks: Int) -> tuple[Value, Int]:
         """(state, skip) for a draw of so many Philox blocks from `generator`."""
         if generator not in self.generators:
@@ -68,6 +100,10 @@ class Outside:
 
     def undo(self) -> None:
         """Put back what the recording assigned outside (a failure of ours)."""
+        self.put_back()  # type: ignore[attr-defined]
+        self.hide()  # type: ignore[attr-defined]
+        for tensor, steps in self.flags.values():
+            tensor._steps, tensor._seen = steps, -1
         for slot, before in self.written.values():
             slot.set(before)
         for owner, held in self.dicts.values():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Iterator, NamedTuple, Optional
 
+from .bundles import bundled, is_bundle, stepped
 from .graph import Value
 from .storage import memory_steps
 
@@ -42,14 +43,37 @@ class Input(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A place outside that holds a tensor or None: attribute or item `key`."""
+    """A place outside that holds a tensor or None: attribute or item `key`.
+
+    Where that is a bundle, `below` leads to the tensor in it (bundles.py).
+    """
 
     owner: Any
-    key: str
+    key: Any
     item: bool
+    below: tuple = ()
 
     def get(self) -> Any:
         """What stands there now."""
+        return stepped(self._whole(), self.below) if self.below else self._whole()
+
+    def parts(self, held: Any) -> Iterator[tuple[Slot, Any]]:
+        """(slot, tensor or None) for all that is held there: one, or a bundle."""
+        if not is_bundle(held):
+            yield self, held
+            return
+        for below, leaf in bundled(held):
+            yield self._replace(below=below), leaf
+
+    @property
+    def name(self) -> Any:
+        """What tells the slots of one owner apart."""
+        way = tuple(key for _, _, key in self.below)
+        return (self.key, *way) if way else self.key
+
+    def _whole(self) -> Any:
+        if isinstance(self.owner, list):
+            return self.owner[self.key]
         if self.item:
             return self.owner.get(self.key)
         return getattr(self.owner, self.key)

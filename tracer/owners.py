@@ -10,15 +10,18 @@ from typing import Any, Iterable, Iterator, Optional
 
 from .codes import is_foreign_file
 from .unwatched import is_standard
+from .where import is_our_file
 
 __all__ = [
     "asked_names",
     "is_dynamic",
     "behind",
     "globals_of",
+    "is_ours",
     "is_standard_data",
     "is_users",
     "is_users_class",
+    "looked_up",
     "names_of",
 ]
 
@@ -91,6 +94,12 @@ def is_users(module: Optional[types.ModuleType]) -> bool:
     return not is_foreign_file(home)
 
 
+def is_ours(module: types.ModuleType) -> bool:
+    """Whether the module is part of this library."""
+    home = getattr(module, "__file__", None)
+    return home is not None and is_our_file(home)
+
+
 def is_users_class(kind: Any) -> bool:
     """Whether the class is of the user's program."""
     return is_users(sys.modules.get(kind.__module__))
@@ -99,7 +108,7 @@ def is_users_class(kind: Any) -> bool:
 def is_standard_data(kind: type) -> bool:
     """Whether code of the standard library keeps the object's attributes."""
     homes = (base.__module__ for base in kind.__mro__[:-1])
-    return any(home in ("collections", "types") for home in homes)
+    return any(home in ("collections", "types", "enum") for home in homes)
 
 
 def behind(value: Any) -> Iterator[Any]:
@@ -133,12 +142,13 @@ def globals_of(code: types.CodeType, names: Iterable[str]) -> Iterable[str]:
     key in `params["w"]` has nothing to do with a global `w`, nor has `p.data` with a
     loop over a global `data`.
     """
-    return _looked_up(code) if _SCOPES.isdisjoint(names) else names_of([code])
+    return looked_up(code) if _SCOPES.isdisjoint(names) else names_of([code])
 
 
 @functools.lru_cache(maxsize=4096)
-def _looked_up(code: types.CodeType) -> frozenset[str]:
+def looked_up(code: types.CodeType) -> frozenset[str]:
+    """Names that the code looks up as globals, nested functions included."""
     steps = dis.get_instructions(code)
     inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
     found = {i.argval for i in steps if i.opname.endswith(_LOOKUPS)}
-    return frozenset(found.union(*map(_looked_up, inner)))
+    return frozenset(found.union(*map(looked_up, inner)))

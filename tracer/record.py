@@ -15,34 +15,33 @@ from __future__ import annotations
 import weakref
 from typing import Any, Callable, Iterable, Optional
 
-import numpy as np
-
-from .declare import declaring
-from .errors import TraceError
-from .graph import Graph, Value, make, placeholder, reachable
+from .elsewhere import away
+from .flushing import Flushing
+from .graph import Graph, Value, make, mark, node, placeholder
+from .layouts import Layouts
 from .meeting import Meeting
-from .outside import Outside
+from .moving import Moving
+from .outside import Met, Outside
 from .overlay import Input, Shadow, state
+from .shapes import infer
+from .showing import Showing
 from .storage import (
     Leaf,
     Storage,
-    contiguous,
     derive,
     memory_steps,
     put,
-    row_major,
-    step_strides,
     tracked,
 )
-from .types import from_numpy
-from .unseen import check_seen
+from .types import BY_NUMPY
+from .written import rewritten
 
 __all__ = ["CROWD", "Recorder", "Input", "state"]
 
 CROWD = 64  # guards on one path beyond which it is not kept
 
 
-class Recorder(Outside, Meeting):
+class Recorder(Outside, Meeting, Layouts, Moving, Flushing, Showing):
     """One recording. `run(graph, arrays)` computes a graph (given by the api floor)."""
 
     def __init__(self, name: str, run: Callable[[Graph, list], Iterable]):
@@ -64,16 +63,24 @@ class Recorder(Outside, Meeting):
         self.sizes: list[tuple[str, Any]] = []
         self.size_lines: dict[str, Optional[str]] = {}  # guess -> the user's line
         self.shapes: dict[int, tuple] = {}  # id(tensor) -> (tensor, symbolic shape)
-        self.layouts: dict[int, Any] = {}  # id(tensor) -> tensor whose strides matter
+        self.moved: dict[int, tuple] = {}  # id(tensor) -> (it, what it was)
+        self.layouts, self.layout_lines = {}, {}
+        self.learnt, self.parted, self.variables = set(), [], {}
         self.slots: dict[tuple, tuple] = {}  # (id(owner), key) -> (Slot, first value)
         self.written: dict[tuple, tuple] = {}  # the same for places assigned to
         self.generators: dict[Any, tuple] = {}  # generator -> (Value, blocks drawn)
+        self.flags: dict[int, tuple] = {}  # tensors with another requires_grad
+        self.arrays: dict[int, Met] = {}  # of NumPy's, of which tensors are made
+        self.shown: list[tuple] = []  # arrays that were written, and what they held
         self.dicts: dict[int, tuple] = {}  # dicts that changed, and what they held
         self.following: Any = None  # the Python numbers that it follows
         self.flushed = False  # whether Python has looked at a number
+        self.turns: Any = None  # looks out for loops
+        self.passing = False  # whether turns of a loop are no longer noted
         self.crowded = False  # whether Python looked at more than anybody keeps
         self.volatile: Optional[str] = None  # why the path cannot be kept
-        self.autocast = state.autocast  # the mode in which it began
+        # The modes in which it began.
+        self.autocast, self.grad = state.autocast, state.grad
 
     @property
     def root(self) -> Recorder:
@@ -91,15 +98,25 @@ class Recorder(Outside, Meeting):
 
     def value_of(self, t: Any) -> Value:
         """The current SSA value of a tensor."""
+        storage = t._storage
+        if storage.maker is self:  # made here: it carries its own value
+            if t._seen != storage.version:
+                t._value = self._derive(storage.value, t._steps, storage.version)
+                t._seen = storage.version
+            return t._value
+        shadow = self.shadows.get(storage)
+        hit = self.seen.get(id(t))
+        if shadow is not None and shadow.owner is t and hit is not None:
+            if hit[1] == shadow.version:
+                return hit[2]
         own = self._own(t)
         if own is not None:
             return own
         root, steps, version = self._place(t)
-        if t._array is None:  # made here: it carries its own value
+        if t._array is None:  # a view made here
             if t._seen != version:
                 t._value, t._seen = self._derive(root, steps, version), version
             return t._value
-        hit = self.seen.get(id(t))
         if hit is None or hit[1] != version:
             hit = (t, version, self._derive(root, steps, version))
             self.seen[id(t)] = hit
@@ -134,8 +151,9 @@ class Recorder(Outside, Meeting):
         return shadow.value, steps, shadow.version
 
     def add_view(self, new: Any, t: Any, op: str, attrs: dict) -> Any:
-        """Take note of `new`, one view step further than `t`."""
-        new._value = make(op, (self.value_of(t),), **attrs)
+        """Take note of `new`, one view step further than `t` (attributes settled)."""
+        args = (self.value_of(t),)
+        new._value = node(op, args, attrs, *infer(op, args, attrs))
         new._seen = self._place(t)[2]
         return self.adopt(new)
 
@@ -145,7 +163,7 @@ class Recorder(Outside, Meeting):
     def _leaf_value(self, of: Leaf, value: Value, version: int) -> Value:
         known = self.leaf_values.get(of)
         if known is None or known[0] != version:
-            known = self.leaf_values[of] = (version, make("leaf", (value,)))
+            known = self.leaf_values[of] = (version, mark("leaf", value))
             self.leaves[known[1].id] = of
         return known[1]
 
@@ -153,7 +171,7 @@ class Recorder(Outside, Meeting):
         """The history of a tensor from outside begins at a leaf of this recording."""
         if not tracked(t._storage, memory_steps(t._steps)):
             return value
-        value = make("leaf", (value,))
+        value = mark("leaf", value)
         self.borders[value.id] = t
         return value
 
@@ -167,12 +185,13 @@ class Recorder(Outside, Meeting):
     def capture(self, t: Any) -> Value:
         """A new input of the program that holds the numbers of `t`."""
         _check_known(t)
-        self.meet_array(t._array)
+        if away.used or self.device is not None:
+            self.meet_array(t._array)
         return self._capture(t)
 
     def _capture(self, t: Any) -> Value:
-        shape = self.shape_of(t)
-        value = placeholder(f"x{len(self.inputs)}", shape, from_numpy(t._array.dtype))
+        dtype = BY_NUMPY[t._array.dtype]
+        value = placeholder(f"x{len(self.inputs)}", self.shape_of(t), dtype)
         value.data = t._array
         self.inputs.append(Input(value, "tensor", t))
         return self._border(t, value)
@@ -187,126 +206,51 @@ class Recorder(Outside, Meeting):
     def _widen(self, t: Any, shadow: Shadow) -> None:
         """A second view: from here on the storage's root carries the value."""
         array = t._storage.array
-        root = placeholder(f"x{len(self.inputs)}", array.shape, from_numpy(array.dtype))
+        name, dtype = f"x{len(self.inputs)}", BY_NUMPY[array.dtype]
+        root = placeholder(name, array.shape, dtype)
         root.data = array
         self.inputs.append(Input(root, "root", t))
         if t._storage.value is not None and t._storage.value.live:
-            raise TraceError(
-                "two views of one tensor that has a history are written in a jitted "
-                "function: pass the tensor that they view instead"
-            )
+            self.volatile = "it sees a tensor that has a history in two ways"
+            root = self._border(_whole(t), root)
         if shadow.version:
             root = put(root, shadow.steps, shadow.value)
         shadow.value, shadow.steps, shadow.owner, shadow.root = root, (), t, True
 
-    def write(self, t: Any, new: Value) -> None:
-        """Overwrite everything that `t` sees with `new` (same shape and type)."""
+    def write(self, t: Any, new: Value, hidden: bool = False) -> None:
+        """Overwrite everything that `t` sees with `new` (same shape and type).
+
+        `hidden` says whether gradients shall not see that (written.py).
+        """
         storage = t._storage
         if storage.maker is self:
-            storage.value = put(storage.value, t._steps, new)
+            storage.value = rewritten(storage.value, t._steps, new, hidden)
             storage.version += 1
             return
         root, steps, version = self._place(t)
+        self.check_writable(t)
         shadow = self.shadows[storage]
-        shadow.value, shadow.version = put(root, steps, new), version + 1
+        shadow.value = rewritten(root, steps, new, hidden)
+        shadow.version = version + 1
+        if self.arrays:
+            self.show(storage, shadow)
 
-    # -- shapes and layouts
+    # -- shapes
 
     def shape_of(self, t: Any) -> tuple:
         """The shape, symbolic where sizes are."""
         if t._array is None:
-            self._check_mine(t)
+            if t._value is None:
+                _check_known(t)
             return t._value.shape
         known = self.shapes.get(id(t))
         return t._array.shape if known is None else known[1]
-
-    def _check_mine(self, t: Any) -> None:
-        if t._value is None:
-            _check_known(t)
-
-    def strides_of(self, t: Any) -> tuple:
-        """Strides in elements, as the plain program would have them."""
-        if t._storage.maker is self:
-            shape = t._storage.value.shape
-            return self._walk_strides(shape, row_major(shape), t._steps)
-        if t._array is not None:
-            return self._array_strides(t)
-        root, steps, _ = self._place(t)
-        owner = self.shadows[t._storage].owner
-        if memory_steps(owner._steps) != self.shadows[t._storage].steps:
-            base = row_major(root.shape)
-        else:
-            base = self._array_strides(owner)
-        return self._walk_strides(root.shape, base, steps)
-
-    def _array_strides(self, t: Any) -> tuple:
-        self.layouts[id(t)] = t
-        shape = self.shape_of(t)
-        if t._array.flags.c_contiguous:
-            return row_major(shape)
-        return tuple(s // t._array.itemsize for s in t._array.strides)
-
-    @staticmethod
-    def _walk_strides(shape: tuple, strides: tuple, steps: tuple) -> tuple:
-        for op, attrs in steps:
-            shape, strides = step_strides(shape, strides, op, attrs)
-        return strides
-
-    def is_contiguous(self, t: Any) -> bool:
-        """Whether the plain program would find `t` in row-major order."""
-        return contiguous(self.shape_of(t), self.strides_of(t))
 
     def size_guess(self, text: str, outcome: Any) -> None:
         """A comparison of symbolic sizes was answered by the example."""
         self.sizes.append((text, outcome))
 
-    # -- flush and guard
-
-    def demand(self, v: Value) -> np.ndarray:
-        """The numbers of `v`, now."""
-        if v.data is None:
-            self.flush([v])
-        return v.data
-
-    def flush(self, wanted: list[Value]) -> None:
-        """Run the pending piece behind `wanted`.
-
-        What other tensors still hold of that piece is kept too, so that no number is
-        computed twice however often Python looks.
-        """
-        if not wanted:
-            return
-        self.flushed = True
-        known = lambda v: v.data is not None  # noqa: E731
-        nodes = reachable(wanted, stop=known)
-        check_seen(nodes)
-        inside = {v.id for v in nodes}
-        outputs = {v.id: v for v in wanted}
-        for v in self._held():
-            if v.id in inside and v.data is None:
-                outputs[v.id] = v
-        inputs = [v for v in nodes if known(v)]
-        inputs += self.sizes_for(nodes, inputs)
-        graph = Graph(self.name, inputs, outputs.values())
-        place = () if self.device is None else (self.device,)
-        arrays = self.run(graph, [v.data for v in inputs], *place)
-        for v, array in zip(graph.outputs, arrays):
-            v.data = array
-            if self.crowded and not v.live:
-                v.args = ()  # nobody looks behind it again
-
-    def sizes_for(self, nodes: list[Value], inputs: list[Value]) -> list[Value]:
-        """Further inputs, which tell the symbolic sizes in the nodes."""
-        for t, _ in self.shapes.values():
-            self.value_of(t)
-        candidates = [i.value for i in self.inputs] if self.shapes else []
-        return declaring(nodes, inputs, candidates)
-
-    def _held(self) -> list[Value]:
-        """The values of tensors made here that Python still holds."""
-        self.made = [ref for ref in self.made if ref() is not None]
-        alive = (ref() for ref in self.made)
-        return [self.value_of(t) for t in alive if t is not None]
+    # -- guards
 
     def guard(self, v: Value, outcome: Any) -> None:
         """Python went on because `v` (one element) was `outcome`."""
@@ -314,11 +258,14 @@ class Recorder(Outside, Meeting):
             v = make("ne", (v, v._lift(0)))
         if self.crowded or any(g is v for g, _ in self.guards[-4:]):
             return
+        turns = self.turns
+        if turns is not None and turns.visit(v, outcome):
+            return
         self.guards.append((v, outcome))
-        if len(self.guards) >= CROWD:
-            self._give_up()
+        if len(self.guards) - (turns.noted if turns is not None else 0) >= CROWD:
+            self.give_up()
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
         """So many guards are not kept: from here on, Python drives."""
         self.crowded = True
         self.volatile = self.volatile or (
@@ -335,3 +282,11 @@ def _check_known(t: Any) -> None:
             "a tensor recorded in another jitted call is used here, but it was never "
             "computed: return it from that call, or keep it in a captured place"
         )
+
+
+def _whole(t: Any) -> Any:
+    """A tensor that looks at the whole storage of `t`, with its history."""
+    new = object.__new__(type(t))
+    new._storage, new._steps, new._array = t._storage, (), t._storage.array
+    new._value, new._seen, new._grad = None, -1, None
+    return new

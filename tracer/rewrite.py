@@ -83,7 +83,10 @@ class _Number(Pattern):
         if v.op != "constant":
             return False
         value = v.attrs["value"]
-        return any(identical(value, ours) for ours in self.values)
+        for ours in self.values:
+            if identical(value, ours):
+                return True
+        return False
 
     def __repr__(self) -> str:
         return "|".join(map(repr, self.values))
@@ -106,7 +109,10 @@ class _Apply(Pattern):
     def match(self, v: Value, bound: dict) -> bool:
         if v.op != self.op or len(self.args) not in (0, len(v.args)):
             return False
-        return all([p.match(a, bound) for p, a in zip(self.args, v.args)])
+        for p, a in zip(self.args, v.args):
+            if not p.match(a, bound):
+                return False
+        return True
 
     def build(self, bound: dict) -> Value:
         known = [p for p in self.args if not isinstance(p, _Number)]

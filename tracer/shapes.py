@@ -18,7 +18,7 @@ __all__ = ["call_sizes", "infer", "renamed"]
 
 def infer(op: str, args: tuple, attrs: dict) -> tuple:
     """Shape and dtype of a node; raises when the arguments do not fit."""
-    return _RULES.get(op, _KINDS[OPS[op].kind])(op, args, attrs)
+    return _RULES[op](op, args, attrs)
 
 
 def _pointwise(op: str, args: tuple, attrs: dict) -> tuple:
@@ -58,10 +58,11 @@ def _cast(op: str, args: tuple, attrs: dict) -> tuple:
 
 def _reduce(op: str, args: tuple, attrs: dict) -> tuple:
     (x,) = args
-    drop = {len(x.shape) + axis for axis in attrs["axes"]}
-    if any(not 0 <= axis < len(x.shape) for axis in drop):
+    rank = len(x.shape)
+    drop = {rank + axis for axis in attrs["axes"]}
+    if any([not 0 <= axis < rank for axis in drop]):
         raise ShapeError(f"{op}: no axes {attrs['axes']} in shape {list(x.shape)}")
-    return tuple(n for i, n in enumerate(x.shape) if i not in drop), x.dtype
+    return tuple([n for i, n in enumerate(x.shape) if i not in drop]), x.dtype
 
 
 def _arg_reduce(op: str, args: tuple, attrs: dict) -> tuple:
@@ -71,15 +72,15 @@ def _arg_reduce(op: str, args: tuple, attrs: dict) -> tuple:
 
 def _expand(op: str, args: tuple, attrs: dict) -> tuple:
     (x,), shape = args, attrs["shape"]
-    tail = shape[len(shape) - len(x.shape) :]
-    fits = len(x.shape) <= len(shape)
-    if not fits or any(map(_does_not_stretch, x.shape, tail)):
+    lead = len(shape) - len(x.shape)
+    tail = shape[lead:]
+    if lead < 0 or any(map(_does_not_stretch, x.shape, tail)):
         raise ShapeError(f"expand: {list(x.shape)} does not stretch to {list(shape)}")
     return shape, x.dtype
 
 
 def _does_not_stretch(a, b) -> bool:
-    return not same_size(a, b) and a != 1 and a != b
+    return a is not b and not same_size(a, b) and a != 1 and a != b
 
 
 def _reshape(op: str, args: tuple, attrs: dict) -> tuple:
@@ -91,9 +92,9 @@ def _reshape(op: str, args: tuple, attrs: dict) -> tuple:
 
 def _permute(op: str, args: tuple, attrs: dict) -> tuple:
     (x,), axes = args, attrs["axes"]
-    if sorted(axes) != list(range(-len(x.shape), 0)):
+    if sorted(axes) != [*range(-len(x.shape), 0)]:
         raise ShapeError(f"permute: {axes} does not order {list(x.shape)}")
-    return tuple(x.shape[axis] for axis in axes), x.dtype
+    return tuple([x.shape[axis] for axis in axes]), x.dtype
 
 
 def _slice(op: str, args: tuple, attrs: dict) -> tuple:
@@ -224,6 +225,5 @@ _RULES = {
     **dict.fromkeys(("call", "cond", "while", "scan"), _call),
     "item": _item,
 }
-# `_KINDS` need not name the kinds whose every member has a rule of its own.
 for _op in OPS.values():
-    _KINDS.setdefault(_op.kind, _RULES.get(_op.name, _same))
+    _RULES.setdefault(_op.name, _KINDS.get(_op.kind, _same))

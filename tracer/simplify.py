@@ -7,6 +7,7 @@ applied until none fits. What nothing reads is simply never reached.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Iterator, Optional
 
 import numpy as np
@@ -23,7 +24,7 @@ from .trim import trim
 from .types import DType
 from .unite import unite
 
-__all__ = ["simplified", "simplify", "RULES"]
+__all__ = ["simple_part", "simplified", "simplify", "RULES"]
 
 RULES = Rules([*ARITHMETIC, *LOGIC, *MOVEMENT, *REDUCTION])
 _FOLDS = frozenset(
@@ -59,6 +60,13 @@ def simplified(graph: Graph, final: bool = True) -> Graph:
         graph.memo[key] = found = simplify(graph, final)
         found.memo[key] = ITSELF
     return graph if found is ITSELF else found
+
+
+def simple_part(part: Graph) -> Graph:
+    """A piece cut out of a simplified graph, which need not be simplified again."""
+    if all(v.op == "input" for v in part.inputs):
+        part.memo["simplified", True] = ITSELF
+    return part
 
 
 ITSELF = "itself"  # a graph that cannot be made simpler has no reference to itself
@@ -226,6 +234,11 @@ def tidy(value: Any, dtype: DType) -> Any:
         return value
     if dtype.itemsize == 8 or (abs(value) <= 256 and value == int(value)):
         return value
+    return _shortest(value, dtype)
+
+
+@functools.lru_cache(maxsize=1024)
+def _shortest(value: float, dtype: DType) -> float:
     with np.errstate(all="ignore"):
         exact = dtype.np.type(value)
         short = float(str(exact))
@@ -234,8 +247,11 @@ def tidy(value: Any, dtype: DType) -> Any:
 
 def _fold(v: Value) -> Optional[Value]:
     """The constant that an operation on constants comes to."""
-    if not v.args or v.op not in _FOLDS or any(a.op != "constant" for a in v.args):
+    if not v.args or v.op not in _FOLDS:
         return None
+    for a in v.args:
+        if a.op != "constant":
+            return None
     try:
         numbers = [np.asarray(a.attrs["value"], a.dtype.np) for a in v.args]
         with np.errstate(all="ignore"):

@@ -15,11 +15,10 @@ from types import CodeType
 from typing import Any, Callable, Optional, Union
 
 from .bounds import decided
-from .errors import ShapeError
 from .mixed import as_number, complete, guess
 from .where import is_library
 
-__all__ = ["Dim", "Int", "numel", "broadcast", "hint", "sized"]
+__all__ = ["Dim", "Int", "numel", "hint", "sized", "told"]
 __all__ += ["guess"]
 
 Int = Union[int, "Dim"]
@@ -89,7 +88,8 @@ class Dim:
         return _make({(f"(({self})//({other}))",): 1}, at)
 
     def __rfloordiv__(self, other: int) -> Int:
-        return _make({(f"({other}//({self}))",): 1}, other // hint(self))
+        at = _both(other, self, lambda p, q: p // q)
+        return _make({(f"({other}//({self}))",): 1}, at)
 
     def __mod__(self, other: Int) -> Int:
         return self - (self // other) * other
@@ -157,18 +157,12 @@ class Dim:
         return float(int(self))
 
     def __repr__(self) -> str:
-        return self.text
+        return told(self, sys._getframe(1).f_code)
 
-    def __str__(self) -> str:
-        return self._told(sys._getframe(1).f_code)
+    __str__ = __repr__
 
     def __format__(self, spec: str) -> str:
-        return format(int(self), spec) if spec else self._told(sys._getframe(1).f_code)
-
-    def _told(self, asker: CodeType) -> str:
-        # A recorded program that makes text of a size wants the number.
-        symbol = guess.watcher is None or is_library(asker)
-        return self.text if symbol else str(int(self))
+        return format(int(self), spec) if spec else told(self, sys._getframe(1).f_code)
 
     def same(self, other: object) -> bool:
         """Equal by algebra alone: nothing is guessed."""
@@ -176,6 +170,14 @@ class Dim:
 
 
 complete(Dim)
+
+
+def told(size: Int, asker: CodeType) -> str:
+    """The text of a size: a recorded program that makes one wants the number."""
+    symbol = guess.watcher is None or is_library(asker)
+    if isinstance(size, Dim):
+        return size.text if symbol else str(int(size))
+    return repr(size)
 
 
 def _guessed(text: str, outcome):
@@ -282,26 +284,3 @@ def numel(shape: tuple) -> Int:
     for size in shape:
         count = count * size
     return count
-
-
-def broadcast(*shapes: tuple) -> tuple:
-    """The shape in which all meet; ShapeError names the sizes that do not.
-
-    >>> broadcast((3, 1), (4,), ())
-    (3, 4)
-    """
-    out: list = []
-    for shape in shapes:
-        out = [1] * (len(shape) - len(out)) + out
-        for i in range(1, len(shape) + 1):
-            a, b = out[-i], shape[-i]
-            if a is b or not isinstance(b, Dim) and b == 1:
-                continue
-            if not isinstance(a, Dim) and a == 1:
-                out[-i] = b
-            elif a != b:
-                raise ShapeError(
-                    f"The size of tensor a ({a}) must match the size of tensor b ({b}) "
-                    f"at non-singleton dimension {len(out) - i}"
-                )
-    return tuple(out)

@@ -134,6 +134,18 @@ def _put_expand(seen: Value, new: Value, attrs: dict) -> Value:
     raise RuntimeError(SHARED)
 
 
+def check_writable(array: Any) -> None:
+    """RuntimeError for a stretched array, ValueError for one that is read-only."""
+    if not isinstance(array, np.ndarray) or array.flags.writeable:
+        return
+    if any(n > 1 and not step for n, step in zip(array.shape, array.strides)):
+        raise RuntimeError(SHARED)
+    raise ValueError(
+        "the tensor shares the memory of a NumPy array that is read-only: write to a "
+        "copy (Tensor.clone) instead"
+    )
+
+
 _PUT = {
     "reshape": lambda seen, new, attrs: new.reshape(seen.shape),
     "permute": _put_permute,
@@ -195,18 +207,20 @@ def _step_windows(
     return shape[:lead] + tuple(counts) + size, strides[:lead] + apart + inside
 
 
-def contiguous(shape: tuple, strides: tuple) -> bool:
+Equal = Callable[[Int, Int], bool]
+
+
+def contiguous(shape: tuple, strides: tuple, equal: Equal = same_size) -> bool:
     """Whether the elements lie in row-major order without gaps.
 
     Here and below a symbol stands for any size: nothing is concluded from its being
-    0 or 1 in the example, so that a program serves both.
+    0 or 1 in the example, so that a program serves both. (`equal=operator.eq` answers
+    for the example alone, with guards.)
     """
     expected: Int = 1
     for size, step in zip(reversed(shape), reversed(strides)):
-        if same_size(size, 0):
-            return True
-        if not same_size(size, 1) and not same_size(step, expected):
-            return False
+        if not equal(step, expected) and not equal(size, 1):
+            return any(equal(n, 0) for n in shape)
         expected = expected * size
     return True
 
@@ -228,6 +242,13 @@ def view_strides(shape: tuple, strides: tuple, target: tuple) -> Optional[tuple]
     return found
 
 
+def viewable_here(shape: tuple, strides: tuple, target: tuple) -> bool:
+    """Whether `view_strides` finds some in the example, with guards for all it asks."""
+    runs = [[n, step] for n, step in _runs(shape, strides) if n != 1]
+    sizes = tuple(n for n in target if n != 1)  # they have no order
+    return not runs or _split_runs(runs, sizes, operator.eq) is not None
+
+
 def _alike(a: Int, b: Int) -> bool:
     return hint(a) == hint(b)
 
@@ -244,9 +265,7 @@ def _runs(shape: tuple, strides: tuple) -> list:
     return runs
 
 
-def _split_runs(
-    runs: list, shape: tuple, equal: Callable[[Int, Int], bool]
-) -> Optional[tuple]:
+def _split_runs(runs: list, shape: tuple, equal: Equal) -> Optional[tuple]:
     out: list = []
     runs, target = [*runs], [*shape]
     while runs or target:

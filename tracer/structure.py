@@ -13,7 +13,7 @@ from .graph import Graph, Value, reachable
 from .sizes import Dim
 from .types import DType
 
-__all__ = ["freeze", "graph_key", "nested", "same", "structure_key"]
+__all__ = ["freeze", "graph_key", "nested", "same", "structure", "structure_key"]
 
 _PLAIN = frozenset((int, str, DType, type(None)))
 
@@ -23,6 +23,8 @@ def freeze(attr: Any) -> Hashable:
     kind = type(attr)
     if kind in _PLAIN:
         return attr
+    if kind is float:
+        return kind, attr if attr and attr == attr else repr(attr)
     if kind is tuple:
         return tuple([a if type(a) is int else freeze(a) for a in attr])
     if kind is Dim:
@@ -47,7 +49,16 @@ def structure_key(outputs: Iterable[Value], inputs: Iterable[Value]) -> Hashable
     equal constants are one node or several makes no difference. Shapes and types
     appear for inputs only: those of all others follow from them.
     """
+    return structure(outputs, inputs)[0]
+
+
+def structure(
+    outputs: Iterable[Value], inputs: Iterable[Value]
+) -> tuple[Hashable, list[Value]]:
+    """The key, and the nodes that it speaks of, constants left out: those of two
+    graphs with equal keys correspond, one by one."""
     outputs, inputs = tuple(outputs), tuple(inputs)
+    order = list(inputs)
     place: dict[int, Hashable] = {v.id: i for i, v in enumerate(inputs)}
     key: list = [(v.dtype, freeze(v.shape)) for v in inputs]
     inside = set(place)
@@ -57,13 +68,15 @@ def structure_key(outputs: Iterable[Value], inputs: Iterable[Value]) -> Hashable
     for v in nodes:
         if v.id in inside:
             continue
-        if v.op == "constant":
-            place[v.id] = freeze_attrs(v.attrs)
+        op, attrs = v.op, v.attrs
+        if op == "constant":
+            place[v.id] = freeze(attrs["value"]), v.dtype, freeze(v.shape)
             continue
         place[v.id] = len(key)
+        order.append(v)
         where = tuple([place[a.id] for a in v.args])
-        key.append((v.op, where, freeze_attrs(v.attrs)) if v.attrs else (v.op, where))
-    return tuple(key), tuple([place[v.id] for v in outputs])
+        key.append((op, where, freeze_attrs(attrs)) if attrs else (op, where))
+    return (tuple(key), tuple([place[v.id] for v in outputs])), order
 
 
 def graph_key(graph: Graph) -> Hashable:

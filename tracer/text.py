@@ -73,6 +73,11 @@ def _unique(wanted: Iterable[str]) -> list[str]:
     return names
 
 
+def kind_of(v: Value) -> str:
+    """The kind of its primitive; "" for one that only a backend knows."""
+    return OPS[v.op].kind if v.op in OPS else ""
+
+
 class _Printer:
     """Writes one graph; `graphs` are the names of those it calls."""
 
@@ -91,7 +96,7 @@ class _Printer:
             v.id for v in (*self.graph.outputs, *(v for v, _ in self.graph.guards))
         }
         for v in self.nodes:
-            plain = OPS[v.op].kind in ("pointwise", "compare")
+            plain = kind_of(v) in ("pointwise", "compare")
             for i, arg in enumerate(v.args):
                 if arg.op == "constant" and not (plain and self.obvious(v, i)):
                     named.add(arg.id)
@@ -101,7 +106,7 @@ class _Printer:
 
     def obvious(self, v: Value, i: int) -> bool:
         """Whether the type of a constant operand follows from the rest of the line."""
-        if OPS[v.op].kind == "compare":
+        if kind_of(v) == "compare":
             return v.args[1 - i].op != "constant" or v.args[1 - i].id in self.names
         return v.op != "cast"
 
@@ -123,7 +128,7 @@ class _Printer:
 
     def call(self, v: Value) -> str:
         """``op(operands, attributes)``."""
-        hidden = ("shape", "dtype") if OPS[v.op].kind == "source" else ()
+        hidden = ("shape", "dtype") if kind_of(v) == "source" else ()
         parts = [self.names.get(a.id) or self.constant(a) for a in v.args]
         order = sorted(v.attrs, key=list(ATTRS[v.op]).index)
         parts += [f"{k}={self.attr(v.attrs[k])}" for k in order if k not in hidden]
@@ -235,7 +240,7 @@ def _undecided(v: Value) -> bool:
         return not same_size(numel(v.args[0].shape), numel(v.shape))
     if v.op == "windows":
         return any(isinstance(n, Dim) for n in v.shape)
-    alike = OPS[v.op].kind in ("pointwise", "compare")
+    alike = kind_of(v) in ("pointwise", "compare")
     return alike and not all(same_shape(v.shape, a.shape) for a in v.args)
 
 

@@ -9,6 +9,8 @@ import sys
 import types
 from typing import Any, Optional
 
+import numpy as np
+
 __all__ = ["hidden", "hidden_module", "is_standard"]
 
 _MUTABLE = (collections.deque, bytearray, array.array, memoryview)
@@ -20,6 +22,8 @@ _ENVIRONMENT = frozenset("environ environb getenv getcwd".split())
 def hidden(x: Any) -> Optional[str]:
     """What `x` is, when it may change in ways that no comparison sees."""
     kind = type(x)
+    if issubclass(kind, np.generic) and not issubclass(kind, np.void):
+        return None
     if hasattr(kind, "__array_interface__") and not hasattr(kind, "_storage"):
         return f"an array of shape {getattr(x, 'shape', '?')}"
     if hasattr(kind, "__next__"):

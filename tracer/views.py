@@ -5,16 +5,23 @@ A container is a dict, a cell, a class's dict, or one of these views of somethin
 
 from __future__ import annotations
 
+import abc
 import types
 from typing import Any, Optional
 
 from .elsewhere import device_of
+from .scopes import Names
 
-__all__ = ["MISSING", "PLAIN", "Attribute", "Kind", "Length", "ListView", "Members"]
-__all__ += ["attributes", "content", "holds", "mark", "same", "tensor_holds"]
+__all__ = ["MISSING", "PLAIN", "Attribute", "Contents", "Form", "Keys", "Kind"]
+__all__ += ["Length", "ListView", "Members", "Registered"]
+__all__ += ["attributes", "behind", "content", "holds", "mark", "same", "tensor_holds"]
 
 PLAIN = (int, float, str, bytes, bool, complex, type(None))
 MISSING = object()  # stands for what is not there
+
+
+class Seen(tuple):
+    """What a container or an array showed."""
 
 
 class Attribute(str):
@@ -48,6 +55,26 @@ class Length:
         return len(self.items)
 
 
+class Keys:
+    """A dict seen as its keys, in their order."""
+
+    def __init__(self, items: Any):
+        self.items = items
+
+    def get(self, key: None, default: Any = None) -> Seen:
+        """Its keys, and what type they are of, for 1 is True."""
+        kinds = tuple(map(type, self.items))
+        return Seen(self.items if {*kinds} <= {str} else (*self.items, *kinds))
+
+
+class Registered:
+    """All abstract base classes, seen as how often a class was registered."""
+
+    def get(self, key: None, default: Any = None) -> Any:
+        """A number that is another after each `register`."""
+        return abc.get_cache_token()
+
+
 class Members:
     """A set seen as what is in it now."""
 
@@ -73,10 +100,41 @@ class Kind:
         return type(self.items)
 
 
+class Contents:
+    """An array seen as its numbers."""
+
+    def __init__(self, items: Any):
+        self.items = items
+
+    def get(self, key: None, default: Any = None) -> Seen:
+        """Its shape, its type and its numbers."""
+        a = self.items
+        return Seen((a.shape, a.dtype.str, a.tobytes()))
+
+
+class Form(Contents):
+    """An array seen as what it is besides its numbers, which are free to change."""
+
+    def get(self, key: None, default: Any = None) -> Seen:
+        """Its shape and type."""
+        return Seen((self.items.shape, self.items.dtype.str))
+
+
 def mark(container: Any, key: Any) -> tuple:
     """What tells places apart; a list is the same through each view of it."""
-    viewed = type(container) is ListView
+    viewed = type(container) in _SEEN_THROUGH
     return id(container.items if viewed else container), key
+
+
+_SEEN_THROUGH = (ListView, Names)
+
+
+def behind(container: Any) -> Any:
+    """What is looked at, without the view."""
+    return container.items if type(container) in _VIEWS else container
+
+
+_VIEWS = (ListView, Names, Length, Keys, Members, Kind, Contents, Form)
 
 
 def content(cell: Any) -> Any:
@@ -100,10 +158,13 @@ def same(now: Any, then: Any) -> bool:
     """Whether that is the very object, or an equal plain value."""
     if now is then:
         return True
-    if isinstance(then, frozenset):
+    if isinstance(then, (frozenset, Seen)):
         return now == then
-    plain = isinstance(then, (*PLAIN, tuple)) and type(now) is type(then)
-    return plain and repr(now) == repr(then)
+    if type(now) is not type(then) or attributes(then) is not None:
+        return False
+    if isinstance(then, tuple):
+        return len(now) == len(then) and all(map(same, now, then))
+    return isinstance(then, PLAIN) and repr(now) == repr(then)
 
 
 def attributes(x: Any) -> Optional[dict]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
+import weakref
+from collections import Counter
 from types import CodeType, FrameType
-from typing import Optional
+from typing import Any, Optional
 
 __all__ = [
     "file_of",
-    "generated",
     "is_library",
     "is_our_file",
+    "show_source",
+    "user_frame",
     "user_level",
     "user_line",
 ]
@@ -26,7 +30,8 @@ _GUEST = os.path.join(_HOUSE, "api", "cli") + os.sep
 # By file name: a code object has no cheap hash.
 _known: dict[str, bool] = {}
 _names: dict[str, str] = {}  # the short names of the files of the user's code
-generated: set[str] = set()  # the file names of code that we wrote ourselves
+# The file names of code that we wrote ourselves, and how many owners each has.
+generated: Counter[str] = Counter()
 
 
 def is_library(code: CodeType) -> bool:
@@ -45,6 +50,20 @@ def is_our_file(name: str) -> bool:
     return answer
 
 
+def show_source(path: str, text: str, owner: Any) -> None:
+    """Let tracebacks show the lines of code that we wrote, as long as `owner` lives."""
+    generated[path] += 1
+    linecache.cache[path] = (len(text), None, text.splitlines(True), path)
+    weakref.finalize(owner, _forget, path).atexit = False
+
+
+def _forget(path: str) -> None:
+    generated[path] -= 1
+    if generated[path] <= 0:
+        del generated[path]
+        linecache.cache.pop(path, None)
+
+
 def user_line() -> Optional[str]:
     """ "file.py:12" of the innermost frame that is not ours."""
     frame: Optional[FrameType] = sys._getframe(1)
@@ -58,6 +77,14 @@ def user_line() -> Optional[str]:
             return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return None
+
+
+def user_frame() -> Optional[FrameType]:
+    """The innermost frame that is not ours."""
+    frame: Optional[FrameType] = sys._getframe(1)
+    while frame is not None and is_our_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
 
 
 def user_level() -> int:

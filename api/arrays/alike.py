@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...tracer.sizes import broadcast
+from ...tracer.broadcast import broadcast
 from ..tensor import Tensor, method
 from .shapes import expand, reshape
 

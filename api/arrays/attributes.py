@@ -10,7 +10,6 @@ from ...tracer.elsewhere import Elsewhere
 from ...tracer.errors import TraceError
 from ...tracer.graph import Value, make
 from ...tracer.record import state
-from ...tracer.storage import memory_steps
 from ...tracer.types import DTYPES, DType
 from ..device import device, place, where
 from ..dtypes import LEGACY, as_dtype
@@ -20,7 +19,6 @@ from ..math.composite import cast
 from ..place import discover
 from ..placing import moved_to, pinned_copy
 from ..tensor import Tensor, fresh, method, record_args, require_grad, tape, view, wrap
-from ..tensor import write as write_into
 from .shapes import strides_of
 
 __all__ = ["clone", "numel", "is_tensor", "detach"]
@@ -58,18 +56,25 @@ def _step(v: Value) -> Value:
 def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
     """Whether its elements lie in row-major order without gaps."""
     rec = state.recorder
-    if rec is not None:
-        return rec.is_contiguous(self)
-    return bool(self._array.flags.c_contiguous)
+    if rec is None:
+        return bool(self._array.flags.c_contiguous)
+    return rec.tell_contiguous(self)
 
 
-Tensor.is_contiguous = is_contiguous  # type: ignore[attr-defined]
+Tensor.is_contiguous = is_contiguous  # type: ignore
 
 
 @method
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     """Itself if it is contiguous, else a copy that is."""
-    return self if is_contiguous(self) else clone(self)
+    rec = state.recorder
+    if rec is None:
+        return self if self._array.flags.c_contiguous else clone(self)
+    if rec.is_contiguous(self):
+        return self
+    copy = clone(self)
+    rec.part(self, copy)
+    return copy
 
 
 @method
@@ -83,63 +88,33 @@ def detach_(self: Tensor) -> Tensor:
     """Take this tensor itself out of reach of gradients."""
     if self.requires_grad:
         self._steps = (*self._steps, ("stop_gradient", {}))
-        _forget(self)
+        forget(self)
     return self
 
 
-def _forget(t: Tensor) -> None:
+def become(t: Tensor, new: Tensor, steps: tuple) -> Tensor:
+    """Let `t` look at the memory of `new`, by these steps; returns it."""
+    if state.recorder is not None:
+        state.recorder.move(t)
+    exchange(t, new, steps)
+    forget(t)
+    return t
+
+
+def forget(t: Tensor) -> None:
     """Its value is to be derived anew: its view of the storage has changed."""
     t._seen = -1
     rec = state.recorder
     if rec is not None:
         rec.seen.pop(id(t), None)
+        if t._array is None:
+            rec.value_of(t)
 
 
 @method
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
     """Make it a variable of differentiation (or stop that); returns itself."""
     return require_grad(self, requires_grad)
-
-
-# -- data: the same tensor with other numbers
-
-
-def _get_data(self: Tensor) -> Tensor:
-    return view(self, "stop_gradient")
-
-
-def _set_data(self: Tensor, new: Any) -> None:
-    if not isinstance(new, Tensor):
-        raise TypeError(f"data must be a Tensor, not {type(new).__name__}")
-    rec = state.recorder
-    if rec is not None and self._storage.maker is not rec:
-        _overwrite(self, new)
-        return
-    marks = tuple(step for step in self._steps[-1:] if step[0] == "leaf")
-    hidden: tuple = (("stop_gradient", {}),) if new.requires_grad else ()
-    exchange(self, new, (*memory_steps(new._steps), *hidden, *marks))
-    _forget(self)
-
-
-def _overwrite(self: Tensor, new: Tensor) -> None:
-    """Recorded, a tensor from outside keeps its memory and takes the numbers."""
-    if tuple(new.shape) != tuple(self.shape) or new.dtype is not self.dtype:
-        raise TraceError(
-            f"data of {self.dtype} {list(self.shape)} cannot become {new.dtype} "
-            f"{list(new.shape)} in a jitted function: assign it outside"
-        )
-    mine, theirs = self._storage, new._storage
-    if theirs is not mine and theirs.maker is not state.recorder:
-        raise TraceError(
-            "data that is another tensor's would be shared with it from then on, which "
-            "a jitted function cannot do: assign it outside, or assign data.clone()"
-        )
-    write_into(view(self, "stop_gradient"), detach(new))
-
-
-Tensor.data = property(  # type: ignore[attr-defined]
-    _get_data, _set_data, doc="The numbers, untracked."
-)
 
 
 # -- sizes
@@ -161,7 +136,7 @@ def numel(input: Tensor) -> Any:
     return input.shape.numel()
 
 
-Tensor.nelement = numel  # type: ignore[attr-defined]
+Tensor.nelement = numel  # type: ignore
 Tensor.dim = Tensor.ndimension = lambda self: self.ndim  # type: ignore
 
 
@@ -169,6 +144,8 @@ Tensor.dim = Tensor.ndimension = lambda self: self.ndim  # type: ignore
 def stride(self: Tensor, dim: Optional[int] = None) -> Any:
     """How many elements apart neighbours along each dimension (or one) lie."""
     strides = strides_of(self)
+    if state.recorder is not None:
+        state.recorder.learn(self)
     return strides if dim is None else strides[axis(dim, self.ndim)]
 
 
@@ -179,7 +156,7 @@ def element_size(self: Tensor) -> int:
 
 
 Tensor.itemsize = property(element_size, doc="Bytes per element.")  # type: ignore
-Tensor.nbytes = property(  # type: ignore[attr-defined]
+Tensor.nbytes = property(  # type: ignore
     lambda self: numel(self) * self.dtype.itemsize, doc="Bytes of all elements."
 )
 
@@ -294,7 +271,7 @@ def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 
 _LEGACY_NAMES = {f"{name}Tensor": dtype for dtype, name in LEGACY.items()}
-Tensor.type = _type  # type: ignore[attr-defined]
+Tensor.type = _type  # type: ignore
 
 
 @method

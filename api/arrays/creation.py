@@ -1,26 +1,23 @@
 """Tensors made of other data: Python numbers, nested lists, NumPy arrays, tensors.
 
 What a recording makes of Python data must not go stale. Numbers become constants of
-the program (its watch list covers where they came from); arrays and long lists are
-read anew at every call, which then records anew.
+the program (its watch list covers where they came from), many of them an input that
+never changes; arrays are inputs whose numbers are read at every call (shared.py).
 """
 
 from __future__ import annotations
 
-import warnings
-import weakref
 from itertools import chain
 from typing import Any, Optional
 
 import numpy as np
 
 from ...tracer.errors import DTypeError
+from ...tracer.numbers import is_traced
 from ...tracer.record import state
 from ...tracer.sizes import Dim
-from ...tracer.storage import Storage, view_array
 from ...tracer.types import DType, bool_, int64, promote_types
 from ...tracer.types import from_numpy as dtype_of
-from ...tracer.where import user_level
 from ..defaults import defaults
 from ..device import place, where
 from ..dtypes import as_dtype
@@ -33,9 +30,9 @@ from .fill import filled, finish
 from .joining import cat
 from .scalars import item
 from .shapes import reshape, reshaped
-from .steps import steps_to
+from .shared import backward, from_numpy, met
 
-__all__ = ["tensor", "as_tensor", "asarray", "from_numpy", "scalar_tensor"]
+__all__ = ["tensor", "as_tensor", "asarray", "scalar_tensor"]
 
 LONG_DATA = 64  # more Python numbers than this are not spelled out in a program
 
@@ -77,7 +74,7 @@ def _as_it_lies(data: Any, dtype: Optional[DType]) -> Tensor:
         data = data if isinstance(data, Tensor) else from_cuda_array(data)
     if isinstance(data, Tensor):
         return data if kind is None else cast(data, kind)
-    if isinstance(data, np.ndarray) and data.dtype.isnative and not _backward(data):
+    if isinstance(data, np.ndarray) and data.dtype.isnative and not backward(data):
         shared = from_numpy(data)
         return shared if kind is None else cast(shared, kind)
     return tensor(data, dtype=dtype)
@@ -104,21 +101,15 @@ def _converted(data: Any, dtype: Optional[DType]) -> Tensor:
         return clone(kept) if dtype in (None, data.dtype) else cast(kept, dtype)
     if isinstance(data, (np.ndarray, np.generic)):
         kind = dtype_of(data.dtype.newbyteorder("=")) if dtype is None else dtype
-        return _outside(np.array(data, kind.np, order="C"), "a NumPy array")
+        if state.recorder is not None:
+            return cast(clone(met(np.asarray(data), False)), kind)
+        return fresh(np.array(data, kind.np, order="C"))
     leaves, shape = _flatten(data)
     kind = _common(leaves) if dtype is None else dtype
     if state.recorder is not None:
         return _recorded(leaves, shape, kind)
     leaves = [item(x) if isinstance(x, Tensor) else x for x in leaves]
     return fresh(_array(leaves, kind).reshape(shape))
-
-
-def _outside(array: np.ndarray, what: str) -> Tensor:
-    """A tensor of data that a recording cannot see through."""
-    rec = state.recorder
-    if rec is not None:
-        rec.volatile = f"a tensor is made of {what} inside the function"
-    return fresh(array)
 
 
 def _array(leaves: list, dtype: DType) -> np.ndarray:
@@ -199,11 +190,10 @@ def _type_of(x: Any) -> DType:
 
 def _recorded(leaves: list, shape: tuple, dtype: DType) -> Tensor:
     plain = all(isinstance(x, (bool, int, float, np.generic)) for x in leaves)
-    if plain and len({(type(x), x) for x in leaves}) == 1:
+    if plain and len({(type(x), id(x) if is_traced(x) else x) for x in leaves}) == 1:
         return filled(leaves[0], shape, dtype)
     if plain and len(leaves) > LONG_DATA:
-        array = _array(leaves, dtype).reshape(shape)
-        return _outside(array, f"{len(leaves)} Python numbers")
+        return clone(fresh(_array(leaves, dtype).reshape(shape)))
     if not leaves:
         return filled(0, shape, dtype)
     parts = [_one(x, dtype) for x in leaves]
@@ -216,73 +206,10 @@ def _one(x: Any, dtype: DType) -> Tensor:
     return filled(x, (1,), dtype)
 
 
-# -- NumPy's memory
-
-# id of the array that owns the memory -> the storage that tensors on it share
-_shared: dict[int, weakref.ref] = {}
-
-
-def from_numpy(array: np.ndarray) -> Tensor:
-    """A tensor on the memory of `array`: both see what either writes.
-
-    Tensors on the same or overlapping arrays are views of one storage. TypeError for
-    an element type that tensors do not have, ValueError for negative strides.
-
-    >>> import numpy
-    >>> a = numpy.zeros(2)
-    >>> from_numpy(a).fill_(1)
-    tensor([1., 1.], dtype=tracefuse.float64)
-    >>> a
-    array([1., 1.])
-    """
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
-    dtype_of(array.dtype)
-    if _backward(array):
-        raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors "
-            "with negative strides are not currently supported. (You can probably work "
-            "around this by making a copy of your array with array.copy().)"
-        )
-    if not array.flags.writeable:
-        warnings.warn(
-            "The given NumPy array is not writable: writing to the tensor will fail. "
-            "Copy the array if that is meant to work.",
-            stacklevel=user_level(),
-        )
-    rec = state.recorder
-    if rec is not None:
-        rec.volatile = "from_numpy() inside the function"
-    return adopt(np.asarray(array))
+def _beside(self: Tensor, array: np.ndarray) -> Any:
+    """The array beside a recorded tensor, if NumPy would find the type that we do."""
+    fits = array.ndim and array.dtype == self.dtype.np and self.dtype.category == 2
+    return tensor(array) if fits and not self.requires_grad else NotImplemented
 
 
-def _backward(array: np.ndarray) -> bool:
-    return any(step < 0 for step in array.strides)
-
-
-def adopt(array: np.ndarray) -> Tensor:
-    """A tensor on the memory of `array`, of one storage with others there."""
-    owner = _owner(array)
-    known = _shared.get(id(owner))
-    storage = None if known is None else known()
-    if storage is None:
-        storage = Storage(owner)
-        share(storage)
-    t = fresh(array)
-    steps = steps_to(storage.array, array)
-    if steps is not None:
-        t._storage, t._steps = storage, steps
-        t._array = view_array(storage.array, steps)
-    return t
-
-
-def _owner(array: np.ndarray) -> np.ndarray:
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-def share(storage: Storage) -> None:
-    """Let later tensors on the same memory find this storage."""
-    key = id(_owner(storage.array))
-    _shared[key] = weakref.ref(storage, lambda _: _shared.pop(key, None))
+Tensor._beside = _beside  # type: ignore[attr-defined]

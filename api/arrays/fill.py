@@ -7,7 +7,7 @@ takes memory in the program.
 from __future__ import annotations
 
 import math
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def full(
     return finish(t, requires_grad, out)
 
 
-def _filler(value: int, name: str, text: str) -> Any:
+def _filler(value: int, name: str, text: str) -> Callable[..., Tensor]:
     @placed
     def fill(
         *shape: Any,
@@ -148,7 +148,7 @@ def full_like(
     )
 
 
-def _filler_like(value: int, name: str) -> Any:
+def _filler_like(value: int, name: str) -> Callable[..., Tensor]:
     @placed_like
     def fill_like(input: Tensor, **options: Any) -> Tensor:
         return full_like(input, value, **options)
@@ -165,7 +165,7 @@ empty_like = _filler_like(0, "empty")
 # -- methods: another tensor of the same type
 
 
-def _new(value: int, name: str) -> Any:
+def _new(value: int, name: str) -> Callable[..., Tensor]:
     @placed_like
     def new(
         self: Tensor, *shape: Any, size: Any = None, dtype: Any = None, **options: Any

@@ -16,6 +16,7 @@ from ..math.composite import Operand, Out, cast, constant, into
 from ..placing import beside
 from ..tensor import Tensor, apply, method, pointwise, view
 from .attributes import contiguous
+from .known import check_written
 from .shapes import broadcast_shapes, reshape
 
 __all__ = ["gather", "take", "take_along_dim", "index_select", "index_add"]
@@ -152,12 +153,29 @@ def _slices(name: str, mode: str) -> Callable[..., Tensor]:
         at = axis(dim, input.ndim)
         x, source = line(input), line(source)
         index = _numbers(name, index)
+        _check_slices(name, x, at, index, source)
+        check_written(index, x.shape[at])
         lead = tuple(x.shape[: x.ndim + at])
         index = view(index, "expand", shape=(*lead, *index.shape))
         y = apply("scatter", x, index, source, batch=len(lead), mode=mode)
         return y if input.ndim else apply("reshape", y, shape=())
 
     return put
+
+
+def _check_slices(name: str, x: Tensor, at: int, index: Tensor, source: Tensor) -> None:
+    if source.dtype is not x.dtype:
+        raise RuntimeError(
+            f"{name}_(): self ({x.dtype}) and source ({source.dtype}) must have the "
+            "same scalar type"
+        )
+    wanted = list(x.shape)
+    wanted[at] = index.shape[0]
+    if source.ndim != x.ndim or wanted != list(source.shape):
+        raise ShapeError(
+            f"{name}_(): source tensor shape must be {wanted}, one slice for each "
+            f"index, but got {list(source.shape)}"
+        )
 
 
 _add, _copy = _slices("index_add", "add"), _slices("index_copy", "set")

@@ -17,6 +17,8 @@ from ..math.composite import copy
 from ..random.draws import bernoulli_mask, integers, standard_normal, uniform
 from ..random.generator import Generator
 from ..tensor import Tensor, is_tracked, method, pointwise, write
+from ..writing import check_writable
+from .attributes import become
 
 __all__: list[str] = []  # methods only
 
@@ -140,9 +142,8 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
 def _reviewed(name: str) -> None:
     def inplace(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         new = getattr(self, name)(*args, **kwargs)
-        self._steps, self._array = new._steps, new._array
-        self._value, self._seen = new._value, new._seen
-        return self
+        check_writable(self)
+        return become(self, new, new._steps)
 
     inplace.__name__ = inplace.__qualname__ = f"{name}_"
     inplace.__doc__ = f"This tensor itself becomes its `{name}` view; returns it."

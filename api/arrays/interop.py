@@ -15,8 +15,8 @@ from ..gpu.sharing import from_device
 from ..place import copies
 from ..tensor import Tensor, fresh, method, require_grad, view
 from .attributes import clone
-from .creation import adopt, from_numpy, share
 from .scalars import numbers
+from .shared import adopt, from_numpy, share
 
 __all__ = ["from_dlpack"]
 
@@ -72,8 +72,8 @@ def _wrap(self: Tensor, array: Any, context: Any = None, scalar: bool = False) -
     return from_numpy(np.asarray(array))
 
 
-Tensor.__array__ = _array  # type: ignore[attr-defined]
-Tensor.__array_wrap__ = _wrap  # type: ignore[attr-defined]
+Tensor.__array__ = _array  # type: ignore
+Tensor.__array_wrap__ = _wrap  # type: ignore
 
 
 # -- DLPack
@@ -113,8 +113,8 @@ def _cuda_array_interface(self: Tensor) -> dict[str, Any]:
     return _device_memory(self).__cuda_array_interface__
 
 
-Tensor.__dlpack__ = _dlpack  # type: ignore[attr-defined]
-Tensor.__dlpack_device__ = _dlpack_device  # type: ignore[attr-defined]
+Tensor.__dlpack__ = _dlpack  # type: ignore
+Tensor.__dlpack_device__ = _dlpack_device  # type: ignore
 Tensor.__cuda_array_interface__ = property(_cuda_array_interface)  # type: ignore
 
 
@@ -204,6 +204,6 @@ def _rebuilt(
     return require_grad(new) if requires_grad else new
 
 
-Tensor.__copy__ = _copy  # type: ignore[attr-defined]
-Tensor.__deepcopy__ = _deepcopy  # type: ignore[attr-defined]
+Tensor.__copy__ = _copy  # type: ignore
+Tensor.__deepcopy__ = _deepcopy  # type: ignore
 Tensor.__reduce_ex__ = _reduce  # type: ignore

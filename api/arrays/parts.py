@@ -216,7 +216,7 @@ def _unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return view(cut, "permute", axes=(*order, -1))
 
 
-Tensor.unfold = _unfold  # type: ignore[attr-defined]
+Tensor.unfold = _unfold  # type: ignore
 
 
 # -- a tensor as a sequence
@@ -243,6 +243,6 @@ def _contains(self: Tensor, element: Any) -> bool:
     return bool((self == element).any())
 
 
-Tensor.__len__ = _length  # type: ignore[attr-defined]
-Tensor.__iter__ = _iterate  # type: ignore[attr-defined]
+Tensor.__len__ = _length  # type: ignore
+Tensor.__iter__ = _iterate  # type: ignore
 Tensor.__contains__ = _contains  # type: ignore

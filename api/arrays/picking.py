@@ -11,8 +11,9 @@ from typing import Any, Optional
 
 import numpy as np
 
+from ...tracer.broadcast import broadcast
 from ...tracer.record import state
-from ...tracer.sizes import Int, broadcast, numel
+from ...tracer.sizes import Int, numel
 from ...tracer.types import int64
 from ..device import where
 from ..dtypes import LEGACY
@@ -21,6 +22,7 @@ from ..placing import beside, landed, moved_to
 from ..tensor import Tensor, apply, fresh, is_away, pointwise, view, write
 from .attributes import clone
 from .fill import filled
+from .known import written_down
 from .plain_picks import Pick, mismatch, plain_pick, plain_put
 from .scalars import in_host
 from .shapes import expand, reshape, reshaped
@@ -177,16 +179,22 @@ def _broadcast_all(numbers: list) -> tuple:
 
 
 def _in_range(index: Tensor, p: Pick, shape: tuple) -> Tensor:
-    """Eager, IndexError for a number outside (recorded, the gather itself objects)."""
-    if state.recorder is None and not is_away(index) and not p.is_mask:
-        n, array = shape[p.dim], index._array
-        bad = array[(array < -n) | (array >= n)]
-        if bad.size:
-            raise IndexError(
-                f"index {bad.flat[0]} is out of bounds for dimension {p.dim} with "
-                f"size {n}"
-            )
+    """IndexError for a number outside (unless recorded: the gather itself objects)."""
+    eager = state.recorder is None and not is_away(index)
+    array = index._array if eager else written_down(index)
+    if not p.is_mask and array is not None and array.size:
+        _check_range(array, p, shape[p.dim])
     return index
+
+
+def _check_range(array: Any, p: Pick, n: Int) -> None:
+    low, high = int(array.min()), int(array.max())
+    if low < -n or high >= n:
+        size = int(n)
+        bad = array[(array < -size) | (array >= size)].flat[0]
+        raise IndexError(
+            f"index {bad} is out of bounds for dimension {p.dim} with size {size}"
+        )
 
 
 def _nonzero(mask: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ def _repeat(self: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     return reshape(clone(expand(reshaped(self, apart), wide)), merged)
 
 
-Tensor.repeat = _repeat  # type: ignore[attr-defined]
+Tensor.repeat = _repeat  # type: ignore
 
 
 @method

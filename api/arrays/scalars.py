@@ -53,7 +53,7 @@ def item(self: Tensor) -> Any:
         return _plain(self._array)
     here.line = user_line()
     value = rec.value_of(self).reshape(())
-    if rec.following is not None and value.dtype.is_floating_point:
+    if rec.following is not None and value.dtype.category:
         return rec.following.of_value(value)
     outcome = _plain(rec.demand(value))
     rec.guard(value, outcome)
@@ -89,11 +89,11 @@ def _index(self: Tensor) -> int:
     return operator.index(item(self))
 
 
-Tensor.__bool__ = _truth  # type: ignore[attr-defined]
+Tensor.__bool__ = _truth  # type: ignore
 Tensor.__int__ = Tensor.__trunc__ = lambda self: int(_only(self))  # type: ignore
-Tensor.__float__ = lambda self: float(_only(self))  # type: ignore[attr-defined]
-Tensor.__complex__ = lambda self: complex(_only(self))  # type: ignore[attr-defined]
-Tensor.__index__ = _index  # type: ignore[attr-defined]
+Tensor.__float__ = lambda self: float(_only(self))  # type: ignore
+Tensor.__complex__ = lambda self: complex(_only(self))  # type: ignore
+Tensor.__index__ = _index  # type: ignore
 
 
 @method

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...tracer.broadcast import broadcast
 from ...tracer.errors import ShapeError
 from ...tracer.record import state
-from ...tracer.sizes import Int, broadcast, same_shape
+from ...tracer.sizes import Int, same_shape
 from ...tracer.storage import view_strides
 from ...tracer.types import DType
 from ..math.axes import axes, axis, infer_size, sizes
@@ -55,7 +56,10 @@ def reshape(input: Tensor, *sizes_: Any, shape: Any = None) -> Tensor:
     new = infer_size(sizes(sizes_, "shape", shape), input.shape.numel())
     if is_viewable(input, new):
         return view(input, "reshape", shape=new)
-    return apply("reshape", input, shape=new)
+    copy = apply("reshape", input, shape=new)
+    if state.recorder is not None:
+        state.recorder.part(input, copy)
+    return copy
 
 
 def _view(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
@@ -66,7 +70,10 @@ def _view(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
             ".to(dtype) to convert the numbers"
         )
     new = infer_size(sizes(shape, "shape", size), self.shape.numel())
-    if not is_viewable(self, new):
+    fits = is_viewable(self, new)
+    if state.recorder is not None:
+        state.recorder.learn(self)
+    if not fits:
         raise ShapeError(
             "view size is not compatible with input tensor's size and stride (at "
             "least one dimension spans across two contiguous subspaces). Use "
@@ -75,7 +82,7 @@ def _view(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
     return view(self, "reshape", shape=new)
 
 
-Tensor.view = _view  # type: ignore[attr-defined]
+Tensor.view = _view  # type: ignore
 
 
 def reshaped(t: Tensor, shape: tuple) -> Tensor:
@@ -188,7 +195,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 
 
 swapaxes = swapdims = transpose
-Tensor.swapaxes = Tensor.swapdims = transpose  # type: ignore[attr-defined]
+Tensor.swapaxes = Tensor.swapdims = transpose  # type: ignore
 
 
 @method
@@ -217,8 +224,8 @@ def adjoint(input: Tensor) -> Tensor:
 
 Tensor.T = property(_reversed, doc="All dimensions reversed.")  # type: ignore
 Tensor.mT = property(adjoint, doc="The last two exchanged.")  # type: ignore
-Tensor.H = Tensor.mH = Tensor.mT  # type: ignore[attr-defined]
-Tensor.adjoint = adjoint  # type: ignore[attr-defined]
+Tensor.H = Tensor.mH = Tensor.mT  # type: ignore
+Tensor.adjoint = adjoint  # type: ignore
 
 
 @method
@@ -237,7 +244,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 
 
 moveaxis = movedim
-Tensor.moveaxis = movedim  # type: ignore[attr-defined]
+Tensor.moveaxis = movedim  # type: ignore
 
 
 # -- stretched

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterable, Optional, Sequence
 
-from ...autodiff.derivatives import reads
 from ...autodiff.vjp import between, rule_of, taps, vjp
 from ...tracer.batching import batch
 from ...tracer.elsewhere import away
@@ -19,9 +18,9 @@ from ...tracer.record import Recorder, state
 from ...tracer.sizes import Int
 from ...tracer.storage import Leaf
 from ..device import where
-from ..history import FREED, Kept
 from ..placing import moved_to
 from ..tensor import Tensor, wrap
+from .freed import check_kept, flowing, free
 from .python import Numbers, now
 
 __all__ = ["check_hooked", "differentiate", "has_python", "owner"]
@@ -48,17 +47,22 @@ def differentiate(
     gradients then have too.
     """
     rec, ends = state.recorder, {v.id for v in wrt}
-    path = unheard(between, wrt, roots).values()
-    passed = [v for v in path if v.id not in ends]
-    unheard(check_kept, rec, [*passed, *wrt])
-    if rec is None:
-        numbers = Numbers(path, _behind(roots), again, wrt)
-        found = _eager(numbers, roots, weights, wrt, rows)
-    else:
-        found = _recorded(rec, roots, weights, wrt, again, rows)
-    if not keep:
-        _free(rec, passed)
-    return _hand_over(path, wrt, found, again, sink)
+    ids = unheard(between, wrt, roots)
+    path = ids.values()
+    passed = [v for v in flowing(ids, roots) if v.id not in ends]
+    unheard(check_kept, rec, passed, wrt)
+    before, now.path = now.path, ids
+    try:
+        if rec is None:
+            numbers = Numbers(path, _behind(roots), again, wrt)
+            found = _eager(numbers, roots, weights, wrt, rows)
+        else:
+            found = _recorded(rec, roots, weights, wrt, again, rows)
+        if not keep:
+            unheard(free, rec, passed, wrt)
+        return _hand_over(path, wrt, found, again, sink)
+    finally:
+        now.path = before
 
 
 def _behind(roots: list[Value]) -> list[Value]:
@@ -95,7 +99,7 @@ def _recorded(
     try:
         pairs = zip(roots, weights)
         cotangents = [_one(r) if w is None else rec.value_of(w) for r, w in pairs]
-        ours = hearing.on and not has_python(roots, wrt)
+        ours = hearing.on and not unheard(has_python, roots, wrt)
         args = roots, cotangents, wrt, rows
         found = unheard(_pulled, *args) if ours else _pulled(*args)
     finally:
@@ -175,7 +179,8 @@ def _hand_over(
                     g = check_hooked(hook, g, hook(g))
             grads[i] = g
             if sink is not None and g is not None:
-                sink(i, g)
+                seen = of is not None and of.hooks  # whoever has it may keep it
+                sink(i, g.clone() if seen else g)  # type: ignore[attr-defined]
     finally:
         state.grad = grad
     return grads
@@ -211,49 +216,3 @@ def check_hooked(hook: Callable, g: Tensor, new: Any) -> Tensor:
     if tuple(new.shape) != tuple(g.shape):
         raise RuntimeError(f"hook '{name}' has changed the size of value")
     return new
-
-
-# -- histories are used up
-
-
-def check_kept(rec: Optional[Recorder], behind: Iterable[Value]) -> None:
-    """RuntimeError when a backward has used up one of these already."""
-    for v in behind:
-        gone = v.data is FREED if rec is None else v.id in rec.freed
-        if gone:
-            raise RuntimeError(
-                "Trying to backward through the graph a second time (or directly "
-                "access saved tensors after they have already been freed). Specify "
-                "retain_graph=True if you need to backward through the graph a "
-                "second time."
-            )
-
-
-def _free(rec: Optional[Recorder], behind: list[Value]) -> None:
-    """Let go of what the history kept. Nodes that kept nothing may be used again."""
-    for v in behind:
-        if v.op in ("leaf", "input"):
-            continue
-        if rec is not None:
-            if any(_reads_live(v)):
-                rec.freed.add(v.id)
-        elif not isinstance(v.data, Kept):
-            v.data = FREED if v.data else None
-            if v.op == "item" and isinstance(v.args[0].data, Kept):
-                _use_up(v, v.args[0])
-
-
-def _use_up(item: Value, call: Value) -> None:
-    """One result of a call has had its backward; the last one frees what was kept."""
-    item.data = FREED
-    call.data.left.discard(item.attrs["index"])
-    if not call.data.left:
-        call.data = FREED
-
-
-def _reads_live(v: Value) -> list[bool]:
-    rule: Any = rule_of(v)
-    if rule is not None:
-        return [rule.saves]
-    own, of_args = reads(v.op, len(v.args))
-    return [own, *(r for r, a in zip(of_args, v.args) if a.op != "constant")]

@@ -6,6 +6,7 @@ from typing import Any, Optional, Sequence, Union
 
 from ...tracer.errors import TraceError
 from ...tracer.graph import Value, reachable
+from ...tracer.hearing import unheard
 from ...tracer.record import state
 from ..arrays.fill import zeros_like
 from ..arrays.joining import stack
@@ -48,7 +49,7 @@ def backward(
     given = grad_tensors if grad_tensors is not None else grad_variables
     weights = _weights(outputs, given)
     roots = [_root(t, i) for i, t in enumerate(outputs)]
-    leaves = _leaves(roots) if chosen is None else [wanted(t) for t in chosen]
+    leaves = unheard(_leaves, roots) if chosen is None else [wanted(t) for t in chosen]
     keep = create_graph if retain_graph is None else retain_graph
     targets = [owner(v) for v in leaves] if chosen is None else chosen
 

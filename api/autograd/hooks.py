@@ -171,4 +171,4 @@ def _retains_grad(self: Tensor) -> bool:
     return isinstance(tap, Tap) and tap.keeper is not None
 
 
-Tensor.retains_grad = property(_retains_grad)  # type: ignore[attr-defined]
+Tensor.retains_grad = property(_retains_grad)  # type: ignore

@@ -30,13 +30,18 @@ __all__ = ["Numbers", "Symbols", "now", "python"]
 
 
 class Now(threading.local):
-    """The eager backward that this thread is in; whether it records one."""
+    """The eager backward that this thread is in; whether it records one; the values
+    along which it goes, by id."""
 
     backward: Optional["Numbers"] = None
+    path: Any = None
     inside = False
 
 
 now = Now()
+
+
+_PIECE = 256  # steps of a long way that are one program
 
 
 class Numbers:
@@ -60,6 +65,8 @@ class Numbers:
         self.given: set[int] = set()  # ids of what was handed out
         self.behind = set(self.known)  # what the forward kept
         self.device = device_of(self.history, self.known)
+        self.gone = 0  # steps since a piece ended
+        self.place: Optional[tuple] = None  # where it did
         self.finder = Finder() if mode.on and mode.check_nan else None
 
     def compute(self, values: Iterable[Value]) -> None:
@@ -77,12 +84,28 @@ class Numbers:
 
     def settle(self, sums: dict, v: Value) -> None:
         """Compute whatever is pending, so that nothing is computed twice."""
-        if self.finder is None and v.id not in taps and rule_of(v) is None:
+        shown = self.finder is not None or v.id in taps or rule_of(v) is not None
+        if not (shown or self._is_far(v)):
             return
         pending = (g for i, g in sums.items() if i <= v.id or i in self.wanted)
         self.compute(x for g in pending for x in _values(g))
         if self.finder is not None:
             self.finder.check(self, sums, v)
+
+    def _is_far(self, v: Value) -> bool:
+        """Whether a long way is to be gone in pieces, and one of them ends before `v`.
+
+        They end at one place in a loop, so that turns differ in nothing: each piece is
+        compiled once, whatever their number.
+        """
+        self.gone += 1
+        if self.gone < _PIECE or len(self.ids) < 4 * _PIECE or self.create_graph:
+            return False
+        place = v.op, v.line
+        if self.place not in (None, place) and self.gone < 2 * _PIECE:
+            return False
+        self.place, self.gone = place, 0
+        return True
 
     def array(self, g: Value) -> np.ndarray:
         """The numbers of a cotangent."""

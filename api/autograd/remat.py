@@ -8,7 +8,7 @@ between is kept, and random draws, which are SSA too, come out the same.
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, ParamSpec, Sequence, TypeVar
 
 from ...autodiff.vjp import vjp
 from ...tracer.graph import Graph, Value, make, placeholder, reachable, replace
@@ -20,11 +20,14 @@ from ..tensor import Tensor, wrap
 
 __all__ = ["checkpoint", "remat"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 # It brings much of `jit`, which not every program wants.
-recording = Later("..jit.recording", __package__)
+recording = Later("..jit.session", __package__)
 
 
-def checkpoint(function: Callable) -> Callable:
+def checkpoint(function: Callable[P, R]) -> Callable[P, R]:
     """`function`, whose backward computes it again instead of keeping what it needs.
 
     Arguments and results may be nested containers.

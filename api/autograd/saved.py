@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import contextlib
+from typing import Any, Callable, Iterator
 
 from ..gradmode import no_grad
 from ..history import saving
 from ..tensor import Tensor, fresh
 
-__all__ = ["saved_tensors_hooks", "save_on_cpu"]
+__all__ = ["disable_saved_tensors_hooks", "saved_tensors_hooks", "save_on_cpu"]
+
+_disabled: list[str] = []  # what to say to who asks for such hooks
 
 
 class _Packed:
@@ -53,6 +56,8 @@ class saved_tensors_hooks:
         self.before: list = []
 
     def __enter__(self) -> None:
+        if _disabled:
+            raise RuntimeError(_disabled[-1])
         self.before.append(saving.pack)
         saving.pack = self._pack
 
@@ -76,3 +81,15 @@ class save_on_cpu(saved_tensors_hooks):
             lambda t: (t.device, t.cpu()),  # type: ignore[attr-defined]
             lambda kept: kept[1].to(kept[0]),
         )
+
+
+@contextlib.contextmanager
+def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
+    """Inside, hooks on saved tensors are a RuntimeError with this message."""
+    if saving.pack is not None:
+        raise RuntimeError(error_message)
+    _disabled.append(error_message)
+    try:
+        yield
+    finally:
+        _disabled.pop()

@@ -41,7 +41,7 @@ def _check_grad(t: Tensor, new: Any) -> None:
         )
 
 
-Tensor.grad = property(  # type: ignore[attr-defined]
+Tensor.grad = property(  # type: ignore
     _get_grad, _set_grad, lambda t: _set_grad(t, None), "The accumulated gradient."
 )
 
@@ -57,7 +57,7 @@ def is_leaf(t: Tensor) -> bool:
     return leaf_of(t) is not None or not t.requires_grad
 
 
-Tensor.is_leaf = property(is_leaf)  # type: ignore[attr-defined]
+Tensor.is_leaf = property(is_leaf)  # type: ignore
 
 
 def accumulate(t: Tensor, g: Tensor, create_graph: bool) -> None:

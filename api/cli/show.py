@@ -60,7 +60,7 @@ def _way(number: int, plan: Any, source: bool) -> Iterator[str]:
     """What the guards of a way saw, what it changes, and its graph or code."""
     seen = (f"{out} at {line}" for out, line in zip(plan.guards, plan.lines))
     yield f"\nway {number + 1}: {', '.join(seen) or 'always'}"
-    changed = [f"{place.kind} {place.at}" for place in plan.writes]
+    changed = [str(place) for place in plan.writes]
     if changed:
         yield f"writes {', '.join(changed)}"
     if str(plan.blocks) != "0":

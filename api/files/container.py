@@ -11,7 +11,7 @@ import json
 import mmap
 import os
 from contextlib import contextmanager
-from typing import IO, Any, Iterable, Iterator, Mapping, Optional, Union
+from typing import IO, Any, Callable, Iterable, Iterator, Mapping, Optional, Union
 
 import numpy as np
 
@@ -28,8 +28,9 @@ hashlib = Later("hashlib")
 
 Path = Union[str, "os.PathLike[str]"]
 Contents = tuple[dict[str, np.ndarray], dict[str, str]]
+Accept = Callable[[dict[str, np.ndarray], dict[str, str]], None]
 
-VERSION = 2  # the newest; a file has the oldest that can say what it holds
+VERSION = 3  # the newest; a file has the oldest that can say what it holds
 OWN = ("sha256", "data_sha256", "format", "version")
 # The header opens with its own digest, so that a reader knows where that stands.
 OPENING = b'{"__metadata__":{"sha256":"'
@@ -43,11 +44,13 @@ def write(
     arrays: Mapping[str, np.ndarray],
     metadata: Mapping[str, str] | None = None,
     version: int = 1,
+    accept: Optional[Accept] = None,
 ) -> None:
     """Write `arrays` (any shapes, our dtypes) and `metadata` to one file at `path`.
 
     The same contents give the same bytes, in whatever order they come. The file
-    appears complete or not at all, and an old one stays until then.
+    appears complete or not at all, and an old one stays until then; `accept` is
+    given what a reader finds in it before that, and raises where it must not be kept.
 
     Raises:
         OSError: the path cannot be written; the error names it.
@@ -56,6 +59,9 @@ def write(
     """
     with replacing(path) as file:
         pack(file, arrays, metadata, version)
+        if accept is not None:
+            file.flush()
+            accept(*unpack(mapping(file.name), None))
 
 
 def read(path: Path, verify: Optional[bool] = True) -> Contents:

@@ -78,16 +78,22 @@ def store(
     arrays: Mapping[str, np.ndarray],
     metadata: dict[str, str],
     version: int = 1,
+    accept: Optional[container.Accept] = None,
 ) -> None:
-    """Write a container to a path, at once or not at all, or into a file object."""
+    """Write a container to a path, at once or not at all, or into a file object.
+
+    `accept` looks at what a reader finds in it, before anything is replaced.
+    """
     _check_outside("save")
     if not hasattr(f, "write"):
-        container.write(f, arrays, metadata, version)
-    elif getattr(f, "seekable", lambda: False)():
+        container.write(f, arrays, metadata, version, accept)
+    elif accept is None and getattr(f, "seekable", lambda: False)():
         container.pack(f, arrays, metadata, version)
     else:
         whole = io.BytesIO()
         container.pack(whole, arrays, metadata, version)
+        if accept is not None:
+            accept(*container.unpack(whole.getbuffer(), None))
         f.write(whole.getbuffer())
 
 

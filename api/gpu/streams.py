@@ -37,6 +37,7 @@ class Stream:
 
     def wait_stream(self, stream: "Stream") -> None:
         """Go no further before the other has done what it was given so far."""
+        stream._place.flush()
         self._queue.wait_stream(stream._queue)
 
     def record_event(self, event: Optional["Event"] = None) -> "Event":
@@ -47,10 +48,12 @@ class Stream:
 
     def query(self) -> bool:
         """Whether all of it is done."""
+        self._place.flush()
         return self._queue.query()
 
     def synchronize(self) -> None:
         """Wait here until it is; raises what a kernel found wrong meanwhile."""
+        self._place.flush()
         self._queue.synchronize()
         self._place.settle()
 
@@ -90,6 +93,7 @@ class Event:
     def record(self, stream: Optional[Stream] = None) -> None:
         """Mark how far the stream (the current one) has been given work."""
         queue = (stream or current_stream())._queue
+        queue.device.flush()
         if self._event is None:
             self._event = queue.device.new_event(self.timing)
         self._event.record(queue)

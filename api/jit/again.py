@@ -6,10 +6,20 @@ from types import CellType
 from typing import Any, Iterator, Optional, Sequence
 
 from ...tracer.record import state
-from ...tracer.views import PLAIN, Attribute, Length, ListView, holds
+from ...tracer.views import (
+    PLAIN,
+    Attribute,
+    Contents,
+    Keys,
+    Length,
+    ListView,
+    holds,
+    mark,
+)
 from ..defaults import defaults
 from ..tensor import Tensor
-from .unpack import Kind
+from .arrays import is_array
+from .unpack import Kind, is_scalar
 from .varying import Followed
 
 __all__ = ["described", "place_name", "why_again"]
@@ -43,21 +53,34 @@ def _arguments(then: list, now: list) -> Iterator[str]:
         yield f"it was given {len(now)} values, not {len(then)}"
         return
     for i, (a, b) in enumerate(zip(then, now)):
-        if isinstance(a, Kind) != isinstance(b, Tensor) or not _fits(a, b):
-            new = described(Kind.of(b) if isinstance(b, Tensor) else b)
+        b = _kind(b) if isinstance(a, Kind) else b
+        if not _fits(a, b):
+            new = described(_kind(b))
             yield f"value {i} of the arguments was {described(a)}, now {new}"
+
+
+def _kind(x: Any) -> Any:
+    """The kind of a tensor or an array; anything else as it is."""
+    if isinstance(x, Tensor):
+        return Kind.of(x)
+    return Kind.of_array(x)._replace(numbers=x.tobytes()) if is_array(x) else x
 
 
 def _fits(kind: Any, now: Any) -> bool:
     if isinstance(kind, Followed):
         return type(now) is kind.kind
     if not isinstance(kind, Kind):
-        return type(kind) is type(now) and (kind is now or kind == now)
-    new = Kind.of(now)
-    if len(kind.shape) != len(new.shape):
+        same = type(kind) is type(now)
+        if same and is_scalar(kind):
+            return kind.tobytes() == now.tobytes()
+        return same and (kind is now or kind == now)
+    new = now
+    if not isinstance(new, Kind) or len(kind.shape) != len(new.shape):
         return False
     pairs = zip(kind.shape, new.shape)
     sizes = all(type(n) is not int or n == m for n, m in pairs)
+    if kind.numbers is None:
+        new = new._replace(numbers=None)
     return sizes and kind._replace(shape=(), first=None) == new._replace(shape=())
 
 
@@ -72,7 +95,8 @@ def _modes(entry: Any) -> Iterator[str]:
 
 def _pins(pins: Any) -> Iterator[str]:
     for container, key, value, _ in pins.every():
-        if not holds(container, key, value):
+        followed = mark(container, key) in pins.moving  # as a learning rate is
+        if not (followed or holds(container, key, value)):
             yield f"{place_name(container, key)} is not what it was{_values(value)}"
 
 
@@ -84,8 +108,10 @@ def place_name(container: Any, key: Any) -> str:
     """How a person calls a place that is watched."""
     if isinstance(container, CellType):
         return "a variable of an enclosing function"
-    if isinstance(container, Length):
+    if isinstance(container, (Length, Keys)):
         return "the length of a container"
+    if isinstance(container, Contents):
+        return "an array of NumPy's"
     if isinstance(container, ListView):
         return f"item {key} of a list"
     if isinstance(key, Attribute) or isinstance(key, str):
@@ -96,16 +122,26 @@ def place_name(container: Any, key: Any) -> str:
 def _slot(slot: Any, kind: Optional[Kind]) -> Iterator[str]:
     if isinstance(slot.owner, tuple):  # of an argument
         return
-    now = slot.get()
+    try:
+        now = slot.get()
+    except (LookupError, TypeError):
+        yield f"{slot.key} does not hold what it held"
+        return
     if (kind is None) != (now is None):
         what = "None" if now is None else "a tensor"
         yield f"{slot.key} holds {what} now"
+    elif isinstance(now, Tensor):
+        was, new = described(kind), described(_kind(now))
+        if was != new and not _fits(kind, _kind(now)):
+            yield f"{slot.key} held {was}, now {new}"
 
 
 def described(x: Any) -> str:
     """An argument as a signature shows it."""
     if isinstance(x, Kind):
-        return f"{x.dtype}{list(x.shape)}"
+        of = " of NumPy's" if x.strides is not None else ""
+        such = ", with these numbers" if x.numbers is not None else ""
+        return f"{x.dtype}{list(x.shape)}{of}{such}"
     if isinstance(x, Followed):
         return f"any {x.kind.__name__}"
     text = repr(x)

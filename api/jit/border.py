@@ -13,19 +13,20 @@ from typing import Any, NamedTuple, Optional, Sequence
 import numpy as np
 
 from ...autodiff.inside import OpenLoop
-from ...autodiff.residuals import differentiate, split
+from ...autodiff.residuals import differentiate
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, make, placeholder, reachable
 from ...tracer.ops import OPS
 from ...tracer.record import state
-from ...tracer.sizes import guess
+from ...tracer.sizes import guess, hint
 from ...tracer.storage import Storage
 from ...tracer.types import float32
-from ..config import config
+from ..autograd.freed import Groups
 from ..history import FREED, Kept, keep, saving, still, tape
 from ..tensor import Tensor, fresh
+from .parting import part
 
-__all__ = ["Border", "spent"]
+__all__ = ["Border", "ends_of", "known_input", "late_writes", "owner_of", "spent"]
 
 
 class Border(NamedTuple):
@@ -34,16 +35,17 @@ class Border(NamedTuple):
     `forward` takes the inputs, then one value for each of `owners` (the tensors that
     gradients flow back to); it returns the outputs, then what is `kept`. `live`
     numbers the outputs that have a history, `used` those whose history a backward
-    inside has consumed.
+    inside has consumed. `groups` tell which backwards outside exclude each other.
     """
 
     forward: Graph
     owners: tuple
-    late: tuple  # for each owner: whether the program itself writes what it is seen as
+    late: tuple  # for each owner: None, or how many writes of the program come first
     kept: tuple
     sources: tuple  # for each of `kept`: which input or owner it is, or None
     live: tuple
     used: tuple
+    groups: Groups = Groups((), ())
 
     @property
     def computed(self) -> tuple:
@@ -62,8 +64,9 @@ class Border(NamedTuple):
         if not self.live:
             return found
         types = self.forward.inputs
-        data = [_known(v, *pair) for v, pair in zip(types, inputs)]
-        leaves = [_next(t) if late else tape(t) for t, late in zip(owners, self.late)]
+        data = [known_input(v, *pair) for v, pair in zip(types, inputs)]
+        ends = zip(owners, self.late, types[len(data) :])
+        leaves = [tape(t) if late is None else _next(t, late, v) for t, late, v in ends]
         call = make("call", (*data, *leaves), graph=self.forward)
         first = len(self.forward.outputs) - len(self.kept)
         arrays, call.data = iter(kept), Kept()
@@ -74,8 +77,8 @@ class Border(NamedTuple):
             if saving.pack is not None:
                 array, storage, version = saving.pack(fresh(array)), None, 0
             call.data.append((item, array, storage or still, version))
-        call.data += [keep(t) for t, late in zip(owners, self.late) if not late]
-        call.data.left = set(self.live)
+        call.data += [keep(t) for t, late in zip(owners, self.late) if late is None]
+        call.data.groups = self.groups
         for i in self.live:
             found[i] = make("item", (call,), index=i)
         return found
@@ -88,15 +91,21 @@ def _found(at: tuple, inputs: Sequence, owners: Sequence) -> tuple:
     return owners[number]._array, owners[number]._storage
 
 
-def _next(t: Tensor) -> Value:
-    """The value that a leaf will be once this program has written to it."""
-    of, storage = t._steps[-1][1]["of"], t._storage
-    of.value = make("leaf", (placeholder("t", t._array.shape, t.dtype),))
-    of.version, of.value.data = storage.version + 1, of
-    return of.value
+def _next(t: Optional[Tensor], late: int, like: Value) -> Value:
+    """The value that a leaf will be once this program has written to it, or made it.
+
+    A variable that only the program ever saw (None) has nowhere to put a gradient.
+    """
+    shape = tuple(map(hint, like.shape))
+    new = make("leaf", (placeholder("t", shape, like.dtype),))
+    if t is not None:
+        of, storage = t._steps[-1][1]["of"], t._storage
+        of.version = 0 if storage.maker is not None else storage.version + late
+        of.value, new.data = new, of
+    return new
 
 
-def _known(like: Value, array: np.ndarray, storage: Optional[Storage]) -> Value:
+def known_input(like: Value, array: np.ndarray, storage: Optional[Storage]) -> Value:
     """An argument of the call that no gradient flows to."""
     storage = storage or still
     new = placeholder("x", array.shape, like.dtype)
@@ -118,7 +127,7 @@ class _Ends(NamedTuple):
     leaves: list
 
 
-def _ends(rec: Any, outputs: list) -> _Ends:
+def ends_of(rec: Any, outputs: list) -> _Ends:
     number = [i for i, v in enumerate(outputs) if v.live and not _is_new(rec, v)]
     used = tuple(i for i in number if _consumed(rec, outputs[i]))
     live = tuple(i for i in number if i not in used)
@@ -138,7 +147,7 @@ def ahead(rec: Any, outputs: list, listener: Any) -> tuple:
     try:
         state.recorder, guess.watcher, state.grad = rec, rec.size_guess, True
         with listener:
-            ends = _ends(rec, outputs)
+            ends = ends_of(rec, outputs)
             joint = differentiate(outputs, ends.leaves, ends.live)
     finally:
         (state.recorder, guess.watcher), state.grad = before, grad
@@ -177,26 +186,26 @@ def find_border(
 
     `joint` is its derivative, where it was taken `ahead`.
     """
-    live, used, leaves = _ends(rec, outputs)
+    live, used, leaves = ends_of(rec, outputs)
     if not live and not used:
         return None
     graph = Graph(rec.name, (*inputs, *leaves), outputs)
-    owners = tuple(_owner(rec, leaf) for leaf in leaves)
-    late = tuple(not _is_input(leaf) for leaf in leaves)
+    owners = tuple(owner_of(rec, leaf) for leaf in leaves)
+    late = tuple(late_writes(rec, leaf, t) for leaf, t in zip(leaves, owners))
     if not live:
         return Border(graph, owners, late, (), (), live, used)
     try:
-        parts = split(graph, leaves, live, joint, config.memory_budget)
+        parts = part(rec, graph, leaves, live, joint)
     except OpenLoop:  # no reason not to run it: backward() will say so
         return Border(graph, owners, late, (), (), live, used)
-    parts.forward.memo["split"] = parts._replace(offset=len(inputs))
     at_hand = _unwritten(rec)
     written = _written(rec)
     for n, (v, t) in enumerate(zip(leaves, owners)):
-        if not late[n] and t._storage not in written:
+        if late[n] is None and t is not None and t._storage not in written:
             at_hand[v.id] = ("owner", n)
     sources = tuple(at_hand.get(v.id) for v in parts.kept)
-    return Border(parts.forward, owners, late, parts.kept, sources, live, used)
+    forward, kept, groups = parts
+    return Border(forward, owners, late, kept, sources, live, used, groups)
 
 
 def _unwritten(rec: Any) -> dict[int, tuple]:
@@ -235,13 +244,15 @@ def _consumed(rec: Any, v: Value) -> bool:
     return any(u.id in rec.freed for u in behind)
 
 
-def _owner(rec: Any, leaf: Value) -> Tensor:
+def owner_of(rec: Any, leaf: Value) -> Optional[Tensor]:
+    """The tensor whose variable a leaf is; None where it lived only inside."""
     of, owner = rec.leaves.get(leaf.id), rec.borders.get(leaf.id)
     if owner is None and of is not None:
         owner = of.tensor()
-    if owner is None or owner._array is None:
-        raise TraceError(
-            f"a result depends on a variable made at {leaf.line}, which lives only "
-            "inside the jitted function: detach() the result, or pass the variable in"
-        )
-    return owner
+    return rec.before(owner)
+
+
+def late_writes(rec: Any, leaf: Value, owner: Optional[Tensor]) -> Optional[int]:
+    if owner is not None and owner._array is None:  # made here
+        return int(owner._storage in _written(rec))
+    return None if owner is not None and _is_input(leaf) else 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+import numpy as np
+
 from ..tensor import Tensor
 from .entry import FORK, MISS, Entry
 
@@ -80,4 +82,10 @@ def _is_general(entry: Entry) -> bool:
 
 def shapes_of(args: tuple) -> tuple:
     """What the table is asked by."""
-    return tuple(a._array.shape if isinstance(a, Tensor) else None for a in args)
+    return tuple(map(_shape, args))
+
+
+def _shape(x: Any) -> Any:
+    if isinstance(x, Tensor):
+        return x._array.shape
+    return x.shape if type(x) is np.ndarray else None

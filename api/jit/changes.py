@@ -17,7 +17,7 @@ from ...tracer.graph import Graph
 from ...tracer.sizes import Dim, sized
 from ..backends import writes_in_place
 from ..engine import executable
-from .path import Path
+from .path import Path, Source
 from .results import Results
 from .tree import Tree
 
@@ -33,6 +33,7 @@ class Changes(Results):
     tree: Tree
     names: dict[int, str]
     compiled: list
+    homes: dict[int, list]  # by id of a captured tensor: what says where it should be
 
     def divided(self, path: Path, graph: Graph) -> Optional[Parts]:
         """The program of `path` in two parts, where its last one can run in place."""
@@ -67,6 +68,12 @@ class Changes(Results):
             target = self._target(*path.writes[k - len(path.fresh)])
             self.w.miss(f"not {target}.flags.writeable")
 
+    def check_given(self, path: Path) -> None:
+        """Arguments that are written can be: an expanded one cannot, as Python says."""
+        for source, _ in path.writes if path.device is None else ():
+            if source.kind == "arg":
+                self.w.miss(f"not x{source.at}_.flags.writeable")
+
     def change(
         self,
         path: Path,
@@ -81,7 +88,7 @@ class Changes(Results):
         The numbers of outputs in `late` are where they belong already.
         """
         w = self.w
-        if len(path.writes) + len(path.assigns) + len(path.draws) == 0:
+        if not (path.writes or path.assigns or path.moves or path.draws):
             return
         w.line("mask_ = hold()")
         w.line("try:")
@@ -89,6 +96,8 @@ class Changes(Results):
         if parts is not None:
             self._run_last(parts, outputs)
         self._commit(path, outputs, donated, parts.late if parts else late)
+        for source, ref in path.moves:
+            self._move(source, tensors[ref.of[1]])
         for slot, ref in path.assigns:
             owner, value = self._owner(slot), self.made(ref, tensors)
             place = f"[{slot.key!r}]" if slot.item else f".{slot.key}"
@@ -100,6 +109,14 @@ class Changes(Results):
         w.depth -= 1
         w.line("finally:")
         w.line("    release(mask_)")
+
+    def _move(self, source: Source, made: str) -> None:
+        """The tensor there looks at the memory of another, which was made for that."""
+        w, t = self.w, self.at(source)
+        w.line(f"{t}._storage, {t}._steps = {made}._storage, {made}._steps")
+        w.line(f"{t}._array, {t}._value, {t}._seen = {made}._array, None, -1")
+        for home in self.homes.get(id(source.at), ()):  # it is at home there now
+            w.line(f"{w.bind('home', home)}[None] = ref({made}._storage)")
 
     def _run_last(self, parts: Parts, outputs: list[str]) -> None:
         left = [name for k, name in enumerate(outputs) if k not in parts.late]

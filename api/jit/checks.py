@@ -9,8 +9,9 @@ from typing import Any
 from ...tracer.overlay import Slot
 from ...tracer.pins import Pins
 from ...tracer.sizes import sized
-from ...tracer.views import MISSING, Attribute
+from ...tracer.views import Attribute, content
 from .path import Path, Source
+from .places import place_tests
 from .unpack import Writer, check_host, check_tensor
 
 __all__ = ["Checks"]
@@ -43,20 +44,19 @@ class Checks:
         w.miss(f"state.grad is not {self.grad}")
         w.miss(f"state.autocast is not {w.bind('autocast', self.autocast)}")
         w.miss(f"defaults.dtype is not {w.bind('dtype', self.dtype)}")
+        known: set = set()
         for pins in self.pins:
             p = w.bind("pins", pins)
-            tests = [f"epoch.value != {p}.epoch"]
-            for container, key, value in pins.places:
-                tests.append(_place(w, container, key, value))
+            tests = [f"epoch.value != {p}.epoch", *place_tests(w, pins, known)]
             w.miss(f"({' or '.join(tests)}) and not {p}.hold()")
 
     def check_slots(self) -> None:
         """What the places outside hold that the program reads tensors from."""
         w = self.w
+        known: dict[str, str] = {}  # containers that were checked
         for n, (slot, kind) in enumerate(self.slots.values()):
-            owner = self._owner(slot)
-            read = f"{owner}.get({slot.key!r})" if slot.item else f"{owner}.{slot.key}"
-            w.line(f"v{n}_ = {read}")
+            found = _slot(w, self._owner(slot), slot)
+            w.line(f"v{n}_ = {_below(w, found, slot.below, known)}")
             if kind is None:
                 w.miss(f"v{n}_ is not None")
             else:
@@ -135,9 +135,36 @@ class Checks:
                 if strides is None:
                     self.w.miss(f"not {array}.flags.c_contiguous")
                 else:
-                    self.w.miss(f"{array}.strides != {strides!r}")
+                    ordered = f"{array}.flags.c_contiguous"
+                    self.w.miss(f"{array}.strides != {strides!r} or {ordered}")
             for text, outcome in path.sizes:
                 self.w.miss(f"({sized(text)}) != {outcome!r}")
+
+
+def _slot(w: Writer, owner: str, slot: Slot) -> str:
+    """The expression for what is in a slot now."""
+    if isinstance(slot.owner, CellType):
+        return f"{w.bind('content', content)}({owner})"
+    if isinstance(slot.owner, list):  # of the length that it had: see the pins
+        return f"{owner}[{slot.key!r}]"
+    if slot.item:
+        return f"{owner}.get({w.literal(slot.key)})"
+    if slot.key == "_grad":  # of a tensor, which has it always
+        return f"{owner}._grad"
+    return f"getattr({owner}, {str(slot.key)!r}, None)"
+
+
+def _below(w: Writer, at: str, steps: tuple, known: dict[str, str]) -> str:
+    """The expression for what is in a bundle; `known` are those that were checked."""
+    for kind, keys, key in steps:
+        if at not in known:
+            name = known[at] = f"u{len(known)}_"
+            w.line(f"{name} = {at}")
+            w.miss(f"type({name}) is not {w.bind('kind', kind)}")
+            size = f"tuple({name})" if kind is dict else f"len({name})"
+            w.miss(f"{size} != {keys!r}")
+        at = f"{known[at]}[{key!r}]"
+    return at
 
 
 def _read(w: Writer, spot: Any) -> str:
@@ -154,19 +181,7 @@ def _fails(w: Writer, text: str, outcome: Any) -> str:
     """The test that an expression came out otherwise."""
     if isinstance(outcome, bool):
         return f"({text}) is not {outcome}"
-    if isinstance(outcome, int) or (outcome != 0 and math.isfinite(outcome)):
+    finite = type(outcome) is float and outcome != 0 and math.isfinite(outcome)
+    if isinstance(outcome, int) or finite:
         return f"({text}) != {outcome!r}"
     return f"repr({text}) != {repr(outcome)!r}"
-
-
-def _place(w: Writer, container: Any, key: Any, value: Any) -> str:
-    c, v = w.bind("c", container), w.bind("z", value)
-    if isinstance(container, CellType):
-        if value is MISSING:  # an empty cell cannot be looked into
-            return "True"
-        return f"{c}.cell_contents is not {v}"
-    if type(key) is Attribute:
-        return f"getattr({c}, {str(key)!r}, {w.bind('missing', MISSING)}) is not {v}"
-    absent = value is MISSING or value is None  # None is not nothing
-    missing = f", {w.bind('missing', MISSING)}" if absent else ""
-    return f"{c}.get({w.literal(key)}{missing}) is not {v}"

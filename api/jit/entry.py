@@ -7,7 +7,6 @@ nothing generic left on the way, because this is what every cached call costs.
 
 from __future__ import annotations
 
-import linecache
 import math
 import weakref
 from typing import Any
@@ -16,16 +15,19 @@ import numpy as np
 
 from ...tracer.pins import Pins
 from ...tracer.record import state
+from ...tracer.simplify import simple_part
 from ...tracer.storage import Storage, memory_steps, tracked, view_array
 from ...tracer.watch import epoch
-from ...tracer.where import generated
+from ...tracer.where import show_source
 from ..defaults import defaults
 from ..engine import executable
 from ..tensor import Tensor
 from .commit import exchange, exchange_away, hold, release, written
+from .flags import flagged
 from .path import NotKept, Path
 from .replaying import Replays
 from .results import literal
+from .strangers import stranger_tests
 from .tree import End, Fork, Tree
 from .unpack import Writer, unpack
 
@@ -46,6 +48,7 @@ class Entry:
         self.dtype, self.autocast = defaults.dtype, state.autocast
         self.tree = Tree(name)
         self.pins: list[Pins] = []
+        self.homes: dict[int, list] = {}
         self.sizes = False  # whether it serves arguments of other sizes too
         self.source = ""
         self.call: Any = lambda args, kwargs: MISS
@@ -54,14 +57,15 @@ class Entry:
         """Keep a further path; the entry is written anew."""
         if any(other.device is not path.device for other in self.tree.paths):
             raise NotKept("its ways run on different devices")
-        path.also_captured(pins._seen)
+        path.also_captured(pins.tensors_met())
         self.tree.add(path)
         self.pins.append(pins)
-        for t in path.tensors:
-            if path.source(t).kind == "pin":
-                pins.pin_tensor(t)
-                if path.writes:
-                    pins.watched.append(_home(t))
+        pins.pin_tensors(path.captives)
+        for t in path.captives:
+            if path.writes:
+                home, then = _home(t)
+                pins.watched.append((home, then))
+                self.homes.setdefault(id(t), []).append(then)
         self.call, self.source = _Generator(self).build()
 
     @property
@@ -82,6 +86,7 @@ class _Generator(Replays):
         self.names: dict[int, str] = {}  # id of a tree Value -> expression
         self.pieces = self.tree.pieces()
         self.compiled: list = []
+        self.homes = entry.homes
 
     def build(self) -> tuple[Any, str]:
         """The function and its source."""
@@ -92,6 +97,10 @@ class _Generator(Replays):
         self.check_state()
         self.check_slots()
         self.check_aliases()
+        for path, pins in zip(self.paths, self.pins):
+            tests = stranger_tests(w, path, pins, self.entry.leaves, self.at)
+            for test in dict.fromkeys(tests):
+                w.miss(test)
         self.check_layouts_and_sizes()
         self.check_numbers()
         self._name_inputs()
@@ -100,18 +109,18 @@ class _Generator(Replays):
         return self._compile()
 
     def _compile(self) -> tuple[Any, str]:
-        text = "\n".join(self.w.lines) + "\n"
+        text = self.w.text()
         path = f"<tracefuse entry {self.entry.name} {id(self.entry):x}>"
-        generated.add(path)
-        linecache.cache[path] = (len(text), None, text.splitlines(True), path)
         names = dict(self.w.names, MISS=MISS, FORK=FORK, state=state, epoch=epoch)
         names.update(Tensor=Tensor, Storage=Storage, new=object.__new__, np=np)
         names.update(tracked=tracked, exchange=exchange, view_array=view_array)
         names.update(hold=hold, release=release, written=written, defaults=defaults)
         names.update(memory_steps=memory_steps, math=math)
-        names.update(exchange_away=exchange_away)
+        names.update(exchange_away=exchange_away, ref=weakref.ref)
         exec(compile(text, path, "exec"), names)
-        return names["entry"], text
+        entry = names.pop("entry")  # no circle: what is forgotten is gone at once
+        show_source(path, text, entry)
+        return entry, text
 
     def _name_inputs(self) -> None:
         for (kind, owner, key), value in self.tree.inputs:
@@ -158,6 +167,8 @@ class _Generator(Replays):
     def _run(self, graph: Any, donated: tuple, names: list[str]) -> None:
         if not names:  # it hands out views only
             return
+        if all(path.simple for path in self.tree.paths):
+            graph = simple_part(graph)
         made = executable(graph, donated, device=self.device)
         self.compiled.append(made)
         args = [self.names[v.id] for v in graph.inputs]
@@ -171,6 +182,7 @@ class _Generator(Replays):
 
     def _end(self, end: End) -> None:
         path = end.path
+        self.check_given(path)
         graph = self.pieces[id(end)][0]
         first = len(path.fresh)
         outputs = [f"o{i}_" for i in range(len(end.outputs))]
@@ -194,6 +206,8 @@ class _Generator(Replays):
     def _finish(
         self, path: Path, outputs: list, donated: bool, parts: Any, late: tuple = ()
     ) -> None:
+        for source, leaf in path.flags:
+            self.w.line(f"{self.w.bind('flagged', flagged)}({self.at(source)}, {leaf})")
         self._histories(path, outputs)
         tensors = self.results(path, outputs)
         self.change(path, outputs, tensors, donated, parts, late)
@@ -207,7 +221,8 @@ class _Generator(Replays):
         for kind, owner, key in path.inputs:
             storage = f"{self.at(owner)}._storage" if kind in _TENSORS else "None"
             pairs.append(f"({self._input(kind, owner, key)}, {storage}), ")
-        owners = "".join(self.at(s) + ", " for s in path.owners)
+        ends = ("None" if s is None else self.at(s) for s in path.owners)
+        owners = "".join(end + ", " for end in ends)
         kept = outputs[len(path.fresh) + len(path.writes) + path.items :]
         border = self.w.bind("border", path.border)
         self.w.line(

@@ -1,4 +1,4 @@
-"""`jit`: the decorator."""
+"""Jitted: a function that is recorded, compiled and from then on replayed."""
 
 from __future__ import annotations
 
@@ -6,58 +6,65 @@ import functools
 import threading
 import types
 import warnings
-from typing import Any, Callable, Optional
+from typing import (
+    Any,
+    Callable,
+    Concatenate,
+    Generic,
+    Optional,
+    ParamSpec,
+    TypeVar,
+    overload,
+)
 
-from ...tracer.later import Later
-from ...tracer.mutation import asks_for_ints, asks_for_types, may_mutate
+from ...tracer.mutation import may_mutate
 from ...tracer.pins import Pins
 from ...tracer.pytree import flatten
 from ...tracer.record import state
-from ...tracer.watch import epoch, touch
+from ...tracer.watch import epoch
 from ...tracer.where import user_level
-from ..backends import check_backend, using
+from ..backends import using
 from ..config import config
 from .again import why_again
-from .cache import Cache
+from .arrays import arrays_of, numbers_of, rely_on_arrays
+from .assigned import Assigned
+from .closing import close_loops
 from .dimensions import Dimensions
 from .entry import FORK, MISS, Entry
-from .escapes import untrace_outside, untrace_rest
-from .keeping import check_pure, pins_of, whole
+from .flags import flags_of
+from .keeping import check_pure, elsewhere, pins_of, whole
 from .lowered import Lowered, lower
 from .path import NotKept, Path
-from .recording import Again, Recording, Rerun, record
+from .recording import Recording
 from .report import Report
-from .symbols import symbolic_shapes
-from .unpack import alike, kinds_of
-from .varying import Followed, Substitution, Varying
+from .runs import Runs
+from .session import Rerun
+from .unpack import alike
+from .varying import Varying
 
-__all__ = ["Jitted", "jit"]
+__all__ = ["Jitted"]
 
-# Imported when somebody asks for it.
-verified = Later("..verify.verified", __package__)
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
 
 _MANY = 8  # recordings of one way after which we say that it never settles
 
 
-class Jitted(Cache):
+class Jitted(Runs, Generic[P, R]):
     """A function that is recorded, compiled, and from then on replayed.
 
     Made by `jit`. A call that finds what a recording relied on unchanged runs
     compiled code only; any other records, and gives the same answer.
     """
 
-    _path = Path
-
-    _suspects: list[Pins]
-    _codes: set[types.CodeType]  # that ran so far
-    _varying: Varying
-    _dimensions: Dimensions
+    _assigned: Assigned
 
     _always = False  # whether it records even where jit is disabled
 
     def __init__(
         self,
-        function: Callable,
+        function: Callable[P, R],
         dynamic_shapes: Optional[dict] = None,
         backend: Optional[str] = None,
     ):
@@ -68,7 +75,7 @@ class Jitted(Cache):
         self._lock = threading.RLock()
         self.clear_cache()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if state.recorder is not None or (config.disable_jit and not self._always):
             return self.__wrapped__(*args, **kwargs)
         for entry in self._recent:
@@ -86,6 +93,14 @@ class Jitted(Cache):
             return self._record(args, kwargs, entry)
         return result
 
+    @overload
+    def __get__(self, owner: None, kind: type) -> Jitted[P, R]: ...
+
+    @overload
+    def __get__(
+        self: Jitted[Concatenate[Any, Q], R], owner: object, kind: type
+    ) -> Callable[Q, R]: ...
+
     def __get__(self, owner: Any, kind: Optional[type] = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)
 
@@ -99,9 +114,6 @@ class Jitted(Cache):
         return f"<jit {self._name}: {len(self._all())} signatures>"
 
     # -- recording
-
-    def _shapes(self, args: tuple, kwargs: dict) -> dict:
-        return symbolic_shapes(self.__wrapped__, args, kwargs, self._dynamic)
 
     def _record(self, args: tuple, kwargs: dict, entry: Optional[Entry]) -> Any:
         if self._lock.acquire(blocking=False):
@@ -122,7 +134,10 @@ class Jitted(Cache):
         self._report.asked(why_again(self._recent, entry, leaves))
         self._compare(args, leaves, spec)
         before, grad = epoch.value, state.grad
+        spots = self._assigned.hold()
         held = [pins for pins in self._suspects if pins.hold()]
+        arrays = arrays_of(leaves if self._path is Path else [])
+        numbers = numbers_of(arrays)
         try:
             exact = entry is not None and not entry.sizes
             recording, kinds = self._run(args, kwargs, leaves, spec, exact)
@@ -135,116 +150,67 @@ class Jitted(Cache):
             self._remove(entry)  # from now on, a number or a size is traced
             entry = None
         entry = entry or Entry(self._name, kinds, spec, grad)
+        recording.arrays, recording.before = arrays, numbers
         entry.sizes = bool(rec.shapes) and not self._dimensions.note(rec)
         try:
+            recording.spots = spots
             self._keep(recording, leaves, entry, held, before)
             self._insert(entry, args)
         except NotKept as why:
-            self._report.not_kept(str(why))
+            self._report.not_kept(str(why), recording.notes)
             self._warn_if_never(str(why))
         finally:
             recording.forget()
         return recording.answer
 
-    def _run(
-        self, args: tuple, kwargs: dict, leaves: list, spec: Any, exact: bool
-    ) -> tuple[Recording, list]:
-        """A recording and its kinds of arguments: with what varies traced, if it can.
-
-        `exact` asks for sizes as they are.
-        """
-        shapes = self._shapes(args, kwargs)
-        if self._path is Path:
-            sizes = {} if self._dynamic else self._dimensions.symbolic(leaves, spec)
-            if sizes and not exact:
-                try:
-                    return self._run_with(args, kwargs, leaves, spec, sizes)
-                except Again as why:
-                    self._dimensions.off = str(why)
-            if not self._varying.off:
-                try:
-                    return self._run_with(args, kwargs, leaves, spec, shapes)
-                except Again as why:
-                    self._varying.off = str(why)
-        recording = record(self._name, self.__wrapped__, args, kwargs, shapes)
-        return recording, kinds_of(leaves, shapes)
-
-    def _run_with(
-        self, args: tuple, kwargs: dict, leaves: list, spec: Any, shapes: dict
-    ) -> tuple[Recording, list]:
-        """The same with traced numbers and sizes. Again where it must be without."""
-        kinds = kinds_of(leaves, shapes)
-        places, names = list(args), dict(kwargs)
-        sources = self._varying.sources(places, names, spec)
-        for source in sources:
-            if source.leaf is not None:
-                kinds[source.leaf] = Followed(type(source.then))
-        numbers = Substitution(sources, bool(self._varying.off))
-        try:
-            recording = record(
-                self._name, self.__wrapped__, places, names, shapes, numbers=numbers
-            )
-        except Exception:
-            self._untrace(numbers, leaves, args, kwargs)
-            raise
-        recording.left_traced = self._untrace(numbers, leaves, args, kwargs)
-        if untrace_rest(recording):
-            self._varying.off = "it keeps a number where nobody can watch it"
-            recording.rec.volatile = self._varying.off
-        self._varying.note(sources, recording.rec.following)
-        return recording, kinds
-
-    def _compare(self, args: tuple, leaves: list, spec: Any) -> None:
-        """Which Python numbers are others than in what is kept?"""
-        varying, alike = self._varying, self._alike(args)[:8]
-        if self._path is not Path:
-            return
-        varying.compare_leaves(alike, leaves, spec)
-        known = [*(pins for entry in alike for pins in entry.pins), *self._suspects]
-        for pins in known:
-            varying.compare_pins(pins)
-        if asks_for_types(self._codes):
-            varying.off = self._dimensions.off = "it asks for the type of something"
-        if asks_for_ints(self._codes):
-            self._dimensions.off = "it asks whether something is an int"
-        varying.release(self._suspects)
-
-    def _untrace(
-        self, numbers: Substitution, leaves: list, args: tuple, kwargs: dict
-    ) -> bool:
-        """Nobody outside is left with a traced number; whether anybody was."""
-        if not (numbers.used and may_mutate(numbers.codes, True)):
-            return False
-        given = leaves, args, kwargs
-        left, pins = untrace_outside(numbers, self.__wrapped__, *given)
-        for spot in left:
-            self._varying.mark(spot, pins)
-        if left:
-            touch()
-        return bool(left)
-
     def _keep(
         self, recording: Recording, leaves: list, entry: Entry, held: list, before: int
     ) -> None:
+        recording.notes = close_loops(recording)
         check_pure(recording)
         if state.grad is not entry.grad:
             raise NotKept("it leaves the grad mode another than it was")
-        pins = pins_of(recording, self.__wrapped__, leaves)
+        restless = self._varying.is_restless
+        pins = pins_of(recording, self.__wrapped__, leaves, restless)
+        self._rely_on_arrays(recording, pins, entry)
         if pins.arrays:
             raise NotKept(f"it can read {pins.arrays[0]}, which nobody can watch")
         why = "it may change Python state: one more call has to show it does not"
         if recording.ended != before:
             why = "it changed a module, an optimizer or a setting on the way"
             self._unsettled(pins, held, why)
-        if may_mutate(recording.listener.codes, pins.containers):
-            if recording.left_traced or not any(p.hold() for p in held):
+        if self._path is Path:
+            self._assigned.read(recording.rec, pins, recording.spots)
+        codes = recording.listener.codes
+        if may_mutate(codes, pins.containers) or pins.compares_numbers():
+            if recording.left_traced or not self._explained(
+                recording, pins, held, entry
+            ):
                 self._unsettled(pins, held, why)
         recording.met = pins.met
         if self._path is Path:  # a Program returns containers of its own
             recording.whole = whole(recording, pins)
+            recording.known = elsewhere(recording, pins)
         path = self._path(recording, leaves)
+        path.flags = flags_of(recording, path)
         entry.add(path, pins)
         self._report.kept(path)
+
+    def _rely_on_arrays(self, recording: Recording, pins: Pins, entry: Entry) -> None:
+        restless = functools.partial(self._varying.note_given, entry.spec)
+        rely_on_arrays(recording, pins, self.__wrapped__, entry, restless)
+
+    def _explained(
+        self, recording: Recording, pins: Pins, held: list, entry: Entry
+    ) -> bool:
+        """Whether it changed nothing but tensors in places: each call does it again."""
+        if self._path is not Path:  # a Program has no such places
+            return any(p.hold() for p in held)
+        known = self._assigned.explain(recording.rec, pins, held, entry.pins)
+        if known is None:
+            self._remove(entry)
+            raise NotKept("it assigns a tensor that another way relies on")
+        return known
 
     def _unsettled(self, pins: Pins, held: list, why: str) -> None:
         """A call changed Python state, or may have: see what the next one does."""
@@ -290,48 +256,6 @@ class Jitted(Cache):
         with self._lock:
             self._forget()
             self._suspects, self._codes = [], set()
-            self._varying = Varying()
+            self._varying, self._assigned = Varying(), Assigned()
             self._dimensions = Dimensions()
             self._report = Report(self._name)
-
-
-def jit(
-    function: Optional[Callable] = None,
-    *,
-    dynamic_shapes: Optional[dict] = None,
-    backend: Optional[str] = None,
-    verify: Any = False,
-) -> Any:
-    """Compile a function (a method, a module, any callable) by recording it.
-
-    The first call runs the Python and records what it does; later calls replay the
-    compiled program as long as everything that the recording read is unchanged, and
-    record again otherwise. Writes, random draws, `backward()` and optimizer steps are
-    part of the program.
-
-    `dynamic_shapes` marks sizes that vary: {"x": {0: Dim("batch")}}, by the name of
-    the argument and the axis. `backend` says what code is generated: "numpy", or
-    "triton-interpreter" for GPU kernels that run, exactly, on the CPU; without it
-    `config.backend` does. ValueError for another one.
-
-    `verify=True` runs the plain function beside the compiled one at every call, on the
-    same state and random numbers, and raises VerifyError where they differ, naming the
-    operation and the line; "float64" compares both with a float64 reference as well.
-
-    >>> import tracefuse
-    >>> @tracefuse.jit
-    ... def f(x):
-    ...     return (x * x).sum()
-    >>> f(tracefuse.ones(3))
-    tensor(3.)
-    """
-    if backend is not None:
-        check_backend(backend)
-    if function is None:
-        options = dict(dynamic_shapes=dynamic_shapes, backend=backend, verify=verify)
-        return functools.partial(jit, **options)
-    if not callable(function):
-        raise TypeError(f"jit takes a function, not a {type(function).__name__}")
-    if verify:
-        return verified.verified(function, dynamic_shapes, backend, verify)
-    return Jitted(function, dynamic_shapes, backend)

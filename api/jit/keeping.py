@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Iterable
 
+import numpy as np
+
+from ...tracer.bundles import inside
+from ...tracer.outside import Met
 from ...tracer.overlay import state
 from ...tracer.pins import Pins
 from ...tracer.pytree import containers
+from ...tracer.views import behind, mark
 from ..tensor import Tensor
 from .path import PLAIN, NotKept, Ref
 from .recording import Recording
 
-__all__ = ["check_pure", "pins_of", "whole"]
+__all__ = ["check_pure", "elsewhere", "pins_of", "whole"]
 
 
 def check_pure(recording: Recording) -> None:
@@ -27,9 +32,16 @@ def check_pure(recording: Recording) -> None:
         raise NotKept("it changes a container it was given")
 
 
-def pins_of(recording: Recording, function: Callable, leaves: list) -> Pins:
-    """The Python state that a recording may have read."""
+def pins_of(
+    recording: Recording, function: Callable, leaves: list, restless: Callable
+) -> Pins:
+    """The Python state that a recording may have read.
+
+    `restless` tells of an array whether its numbers are always others.
+    """
+    given = set(map(id, recording.arrays.values()))
     objects = [x for x in leaves if not isinstance(x, (Tensor, *PLAIN))]
+    objects = [x for x in objects if id(x) not in given]
     rec, numbers = recording.rec, recording.substitution
     moving = {(id(s.owner), s.key) for s, _ in rec.written.values() if s.item}
     rates = (i for i in rec.inputs if i.kind == "number")
@@ -38,9 +50,38 @@ def pins_of(recording: Recording, function: Callable, leaves: list) -> Pins:
     moving |= {s.spot.mark for s in sources if s.leaf is None}
     codes = recording.listener.codes
     pins = Pins.of([function, *objects], codes, moving)
+    pins.rely_on(Tensor)
+    own = getattr(type(function), "forward", function)  # of a module
+    once = [own.__code__] if hasattr(own, "__code__") else []
+    pins.pin_arrays(rec.arrays, set(map(id, leaves)), once, restless)
+    _check_arrays([m for key, m in rec.arrays.items() if key not in given], pins)
     if any(isinstance(x, Tensor) and pins.names & vars(x).keys() for x in leaves):
         pins.arrays.append("an attribute of a tensor it was given")
     return pins
+
+
+def _check_arrays(met: Iterable[Met], pins: Pins) -> None:
+    """Memory that a tensor shares is to be found again: that of a captured array."""
+    captured = set(map(id, pins.found))
+    for array, _, _, shared in met:
+        bases = {id(array)}
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+            bases.add(id(array))
+        if shared and captured.isdisjoint(bases):
+            raise NotKept("from_numpy() of an array that it makes itself")
+
+
+def elsewhere(recording: Recording, pins: Pins) -> set[int]:
+    """Ids of containers that are in other places than those it assigns to."""
+    rec = recording.rec
+    new = {id(c) for slot, _ in rec.written.values() for c in inside(slot.get())}
+    found = {
+        id(value)
+        for container, key, value, _ in pins.every()
+        if mark(container, key) not in rec.written and id(behind(container)) not in new
+    }
+    return found | {id(c) for c in recording.given.containers}
 
 
 def whole(recording: Recording, pins: Pins) -> dict[int, Ref]:

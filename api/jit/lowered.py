@@ -47,7 +47,7 @@ class Lowered:
 
         ValueError for another ending.
         """
-        picture.show(self.graph, path)
+        picture.show(self.graph, path, getattr(self.executable, "program", None))
 
 
 def lower(name: str, fn: Callable, args: tuple, kwargs: dict, shapes: dict) -> Lowered:

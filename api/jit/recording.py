@@ -1,72 +1,35 @@
 """One recorded run of a function, and what becomes of it.
 
-`record` runs the user's Python once on the user's own tensors while a Recorder listens.
-`settle` then computes everything that outlives the run in one program and commits it:
-first all numbers, then, with nothing left that can fail, the writes.
+`record` (session.py) runs the user's Python once, on the user's own tensors, while a
+Recorder listens. `settle` then computes everything that outlives the run in one program
+and commits it: first all numbers, then, with nothing left that can fail, the writes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Container, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
 from ...tracer.codes import Listener
 from ...tracer.elsewhere import Elsewhere
-from ...tracer.errors import TraceError
-from ...tracer.graph import Graph, Value, here
-from ...tracer.mutation import asks_for_ints, asks_for_types, may_mutate
+from ...tracer.graph import Graph, Value, reachable
 from ...tracer.numbers import is_traced
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import Recorder, state
-from ...tracer.sizes import Dim, guess, hint
+from ...tracer.sizes import Dim, hint
 from ...tracer.storage import Storage, resized, view_array
-from ...tracer.watch import epoch
-from ...tracer.where import user_line
-from ..engine import run, run_once
+from ...tracer.watch import touch
+from ..engine import run_once
 from ..tensor import Tensor
 from .border import Border, ahead, find_border
 from .commit import hold, release
+from .driven import Driven, driven_border
 from .given import Given
 from .varying import Substitution
 
-__all__ = ["Again", "Recording", "Rerun", "record", "untraced"]
-
-
-class Rerun(Exception):
-    """Computing failed in a way that plain Python reports better: let it run."""
-
-
-class Again(Exception):
-    """A run with traced numbers or sizes went where they must not: without them."""
-
-
-def _check_repeatable(
-    rec: Recorder,
-    listener: Listener,
-    numbers: Optional[Substitution],
-    error: Optional[Exception],
-) -> None:
-    """Again, where the user's Python can run once more without anybody noticing."""
-    traced = numbers is not None and numbers.used
-    hidden = not (listener.opaque or may_mutate(listener.codes, True))
-    if traced and hidden:
-        rec.undo()
-        raise Again(str(error or "it asks for the type of something")) from error
-
-
-def _shows(rec: Recorder, listener: Listener) -> bool:
-    """Whether it may have seen that a number or a size is none."""
-    if asks_for_types(listener.codes):
-        return True
-    if not rec.shapes:
-        return False
-    # What is seen through another tensor is no input: nothing brings its sizes.
-    roots = any(i.kind == "root" for i in rec.inputs)
-    parts = not rec.shapes.keys().isdisjoint(rec.derived)
-    return roots or parts or asks_for_ints(listener.codes)
+__all__ = ["Recording", "untraced"]
 
 
 class Recording:
@@ -79,9 +42,15 @@ class Recording:
     """
 
     given: Given
+    arrays: Mapping[int, np.ndarray] = {}  # those among the arguments, by number
+    before: Mapping[int, bytes] = {}  # what was in them when it began
     whole: dict[int, Any]
+    known: Container = ()  # ids of other containers that were there before
     met: Any = ()  # the places of followed numbers that it can have read
     ended: int  # the epoch when the function returned
+    closed = False  # whether loops stand in it for the turns that they took
+    notes: Sequence[str] = ()  # what there is to say of its loops
+    spots: dict  # what places that are assigned to held before it
     left_traced = False  # whether a traced number was found outside afterwards
 
     def __init__(
@@ -106,9 +75,14 @@ class Recording:
         joint = ahead(rec, self.outputs, listener) if wanted and rec.pulls else None
         rec.sizes_for([], [])
         self.inputs = [i.value for i in rec.inputs]
-        self.border: Optional[Border] = None
+        self.left = _left_behind(self.outputs, self.inputs) if rec.crowded else []
+        self.inputs += self.left
+        self.border: Union[Border, Driven, None] = None
         if wanted:
-            self.border = find_border(rec, self.inputs, self.outputs, joint)
+            self.border = driven_border(rec, self.inputs, self.outputs)
+            self.border = self.border or find_border(
+                rec, self.inputs, self.outputs, joint
+            )
 
     @functools.cached_property
     def program(self) -> Graph:
@@ -136,6 +110,8 @@ class Recording:
             number._now = array.item()
         for t in self.views:
             t._array, t._seen = view_array(t._storage.array, t._steps), -1
+        if self.rec.moved or self.rec.flags:
+            touch()
         for generator, (_, blocks) in self.rec.generators.items():
             generator.advance(int(blocks))
         storages = [s for s, _ in (*self.fresh, *self.writes)]
@@ -156,7 +132,10 @@ class Recording:
         if self.border is None:
             return {}
         kept = arrays[len(self.outputs) :]
-        inputs = [(i.value.data, _storage(i)) for i in self.rec.inputs]
+        count = len(self.inputs) - len(self.left)
+        known = self.rec.inputs[:count]  # computing may have met more
+        inputs = [(i.value.data, _storage(i)) for i in known]
+        inputs += [(v.data, None) for v in self.left]
         return self.border.histories(inputs, self.border.owners, kept)
 
     @property
@@ -179,6 +158,8 @@ class Recording:
         """
         for v in self.inputs:
             v.data = None
+        # They know the recorder: as a circle it would wait for the collector.
+        self.rec.following = self.rec.turns = None
         if self.rec.shapes:
             for t in (*self.views, *(t for _, ts in self.fresh for t in ts)):
                 t._steps = resized(t._steps, {})
@@ -191,17 +172,6 @@ def untraced(x: Any) -> Any:
     return x.now if is_traced(x) else x
 
 
-def _heard(rec: Recorder) -> Callable[[str, object], None]:
-    """Notes guesses about sizes, and the line of the user that first made each."""
-
-    def watcher(text: str, outcome: object) -> None:
-        if text not in rec.size_lines:
-            rec.size_lines[text] = user_line()
-            rec.size_guess(text, outcome)
-
-    return watcher
-
-
 def _own(array: Any) -> Any:
     """The same numbers in an array that nobody else holds."""
     return array.copy() if isinstance(array, Elsewhere) else np.array(array, order="C")
@@ -209,6 +179,12 @@ def _own(array: Any) -> Any:
 
 def _storage(i: Any) -> Optional[Storage]:
     return i.owner._storage if i.kind in ("tensor", "root") else None
+
+
+def _left_behind(outputs: list[Value], inputs: list[Value]) -> list[Value]:
+    """What turns of a loop left of themselves: numbers, nobody knows whence."""
+    known = {v.id for v in inputs}
+    return [v for v in reachable(outputs) if v.op == "input" and v.id not in known]
 
 
 def _survivors(rec: Recorder) -> list:
@@ -248,64 +224,3 @@ def _write_back(storage: Storage, shadow: Any, array: np.ndarray) -> None:
     target = storage.array if shadow.root else shadow.owner._array
     np.copyto(target, array)
     storage.version += 1
-
-
-def record(
-    name: str,
-    fn: Callable,
-    args: Sequence,
-    kwargs: dict,
-    shapes: Optional[dict] = None,
-    listen: bool = True,
-    numbers: Optional[Substitution] = None,
-) -> Recording:
-    """Run `fn` while recording, settle what it did, and return the recording.
-
-    What the user's Python raises passes through, after the writes that came before
-    it were committed. When anything of ours fails, everything is as before.
-    """
-    listener = Listener()
-    rec = Recorder(name, listener.deaf_to(run) if listen else run)
-    rec.shapes.update(shapes or {})
-    before, watcher = state.recorder, guess.watcher
-    grad, given = state.grad, Given(tuple(args), kwargs)
-    try:
-        state.recorder, guess.watcher = rec, _heard(rec)
-        if numbers is not None:
-            numbers.begin(rec, listener)
-        if rec.following is not None:
-            guess.number = rec.following.of_size
-        with listener if listen else contextlib.nullcontext():
-            result = fn(*args, **kwargs)
-        ended = epoch.value
-    except (TraceError, MemoryError):
-        rec.undo()
-        raise
-    except Exception as error:
-        state.recorder, guess.watcher = before, watcher
-        guess.number = here.settle = None
-        _check_repeatable(rec, listener, numbers, error)
-        with contextlib.suppress(TraceError):  # the user's own error matters more
-            Recording(rec, None, listener, grad).settle()
-        raise
-    except BaseException:
-        rec.undo()
-        raise
-    finally:
-        state.recorder, guess.watcher, here.line = before, watcher, None
-        guess.number = here.settle = None
-        if numbers is not None:
-            numbers.end()
-    if numbers is not None and _shows(rec, listener):
-        _check_repeatable(rec, listener, numbers, None)
-    recording = Recording(rec, result, listener, grad, numbers)
-    recording.given, recording.ended = given, ended
-    try:
-        recording.settle()
-    except IndexError as error:
-        rec.undo()
-        raise Rerun from error
-    except BaseException:
-        rec.undo()
-        raise
-    return recording

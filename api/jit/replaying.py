@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ...tracer.elsewhere import Elsewhere
 from ...tracer.graph import Graph
 from ...tracer.later import Later
 from ...tracer.sizes import Dim
@@ -22,7 +21,6 @@ from .path import Path
 __all__ = ["Replays"]
 
 graphs = Later("...kernels.gpu.graphs", __package__)
-programs = Later("...kernels.gpu.programs", __package__)
 
 
 class Replays(Changes):
@@ -77,18 +75,8 @@ class Replaying:
     ):
         self.device, self.made, self.count = device, made, count
         self.late, self.places = late, places
-        self.replayed = graphs.Replayed(device, self.work, tuple(places))
-
-    def run(self, *arrays: Any) -> tuple:
-        """The other outputs."""
-        device = self.device
-        given = [
-            a
-            if isinstance(a, Elsewhere) and a.device is device
-            else programs.sent(device, a)
-            for a in arrays
-        ]
-        return self.replayed(*given)
+        # Gives the other outputs.
+        self.run = graphs.Replayed(device, self.work, tuple(places))
 
     def work(self, *arrays: Any) -> list:
         """What is captured."""

@@ -25,6 +25,7 @@ class Report:
         self.failures = 0
         self.reasons: dict[str, int] = {}
         self.causes: dict[str, int] = {}  # why it recorded
+        self.notes: dict[str, None] = {}  # of loops that Python drives
         self.plain = 0  # calls that ran as plain Python
 
     def asked(self, why: str) -> None:
@@ -39,8 +40,9 @@ class Report:
         self.recordings += 1
         _log().info("%s: recorded, %d guards", self.name, len(path.guards))
 
-    def not_kept(self, why: str) -> None:
+    def not_kept(self, why: str, notes: Iterable[str] = ()) -> None:
         """A recording was used once and could not be kept."""
+        self.notes.update((note, None) for note in list(notes)[:_MOST])
         self.recordings += 1
         self.failures += 1
         self.reasons[why] = self.reasons.get(why, 0) + 1
@@ -58,6 +60,7 @@ class Report:
             lines.append(f"  recorded ({count}x): {why}")
         for why, count in self.reasons.items():
             lines.append(f"  not kept ({count}x): {why}")
+        lines += [f"  {note}" for note in self.notes]
         if self.failures:
             slow = _many(self.failures, "call")
             lines.append(f"  slow path: in {slow} Python ran, with compiled pieces")
@@ -98,6 +101,7 @@ def _path_lines(path: Any, before: list) -> Iterator[str]:
     nodes = len(path.program.nodes()) - len(path.program.inputs)
     done, written = _many(nodes, "operation"), _many(len(path.writes), "tensor")
     yield f"    path: {done}, {written} written{_parting(path, before)}"
+    yield from (f"      {note}" for note in path.notes)
     for outcome, line in zip(path.guards, path.lines):
         yield f"      guard at {line}: {outcome}"
     lines = getattr(path, "size_lines", {})
@@ -133,6 +137,10 @@ def _kernel_lines(made: Any) -> Iterator[str]:
         yield f"      {kernel.line or '?'}: {_shortened(kernel.ops)}"
     for op, line in slow:
         yield f"      {line or '?'}: {op} on the host, with copies (no kernel for it)"
+    choices = getattr(made, "choices", 0)
+    if choices:
+        said = "kernels are shared where only numbers differ"
+        yield f"      made for each choice of sizes: {choices} so far; {said}"
     if getattr(made, "fallen", False):
         yield "      all of it on the host, with copies: it did not compile for the GPU"
 

@@ -30,7 +30,10 @@ class Results(Checks):
         self.outputs = outputs
         storages: set[int] = set()
         live = (*path.border.live, *path.border.used) if path.border else ()
-        for ref in (*path.result, *(ref for _, ref in path.assigns)):
+        self.trees: dict[int, str] = {}
+        assigns = (ref for _, ref in path.assigns)
+        every = (*(ref for _, ref in path.moves), *path.result, *assigns)
+        for ref in (part for each in every for part in each.parts()):
             if ref.kind == "new" and ref.of[1] not in made:
                 k, name = ref.of[0], f"t{len(made)}_"
                 if k not in storages:
@@ -73,6 +76,10 @@ class Results(Checks):
             return f"{self.outputs[ref.of]}.item()"
         if ref.kind == "scalar":
             return ref.of
+        if ref.kind == "tree":
+            return self._tree(ref, tensors)
+        if ref.kind == "array":
+            return self.w.given[ref.of]
         if ref.kind == "given":
             return self.places[ref.of]
         if ref.kind in ("view", "look"):
@@ -82,6 +89,15 @@ class Results(Checks):
         if isinstance(ref.of, Dim):
             return f"({sized(ref.of)})"
         return self.w.literal(ref.of)
+
+    def _tree(self, ref: Ref, tensors: dict[int, str]) -> str:
+        """The name of a container that is made once, wherever it goes."""
+        which, spec = ref.of
+        if which not in self.trees:
+            leaves = [self.made(part, tensors) for part in ref.steps]
+            name = self.trees[which] = f"p{len(self.trees)}_"
+            self.w.line(f"{name} = {literal(self.w, spec, leaves)}")
+        return self.trees[which]
 
 
 def _look(t: Tensor, steps: tuple, whole: bool) -> Tensor:

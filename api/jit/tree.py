@@ -59,6 +59,8 @@ class Tree:
         outcomes = zip(values[n:], told_guards, path.lines)
         self.root = self._insert(list(outcomes), End(path, values[:n]))
         self.paths.append(path)
+        if path.closed:  # it stands for what was kept of its first turns
+            self.paths = [end.path for end in _ends(self.root)]
 
     def _check_room(self, outcomes: list) -> None:
         here = self.root
@@ -122,15 +124,15 @@ class Tree:
         here = root = self.root
         above: Optional[tuple] = None
         for value, outcome, line in guards:
-            if here is None:
+            if here is None or (end.path.closed and not _is_fork(here, value)):
                 here = Fork(value, line)
                 if above is None:
                     root = here
                 else:
                     above[0].branches[above[1]] = here
-            if not isinstance(here, Fork) or here.value is not value:
+            if not _is_fork(here, value):
                 raise NotKept(f"it took another way at {line} for no visible reason")
-            above, here = (here, outcome), here.branches.get(outcome)
+            above, here = (here, outcome), here.branches.get(outcome)  # type: ignore
         if above is None:
             return end
         above[0].branches[above[1]] = end
@@ -166,13 +168,30 @@ class Tree:
     def _carried(self, fork: Fork, known: set[int]) -> tuple:
         """What is computed for this guard and read again further down."""
         stop = lambda v: v.id in known  # noqa: E731
-        here = {v.id: v for v in reachable([fork.value], stop) if v.id not in known}
-        wanted = reachable(_below(fork), lambda v: v.id in known or v.id in here)
+        here = {v.id for v in reachable([fork.value], stop) if v.id not in known}
+        # A loop hands on its results, all of them made where it runs.
+        inside = lambda v: v.args[0].id if v.op == "item" else v.id  # noqa: E731
+        made = lambda v: v.id in here or inside(v) in here  # noqa: E731
+        wanted = reachable(_below(fork), lambda v: v.id in known or made(v))
         return tuple(
             v
             for v in wanted
-            if v.id in here and v is not fork.value and v.op not in ("constant", "iota")
+            if made(v) and v is not fork.value and v.op not in ("constant", "iota")
         )
+
+
+def _is_fork(here: Any, value: Value) -> bool:
+    return isinstance(here, Fork) and here.value is value
+
+
+def _ends(root: Union[Fork, End, None]) -> Iterable[End]:
+    stack = [root]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, End):
+            yield here
+        elif here is not None:
+            stack.extend(reversed(here.branches.values()))
 
 
 def told(outcome: Any) -> Any:

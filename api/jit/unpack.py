@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import enum
 import operator
-from typing import Any, NamedTuple, Optional
+from typing import Any, Container, NamedTuple, Optional
 
 import numpy as np
 
 from ...tracer.elsewhere import Elsewhere, away, device_of
 from ...tracer.sizes import Dim, sized
 from ...tracer.storage import tracked
+from ..arrays.shared import adopt
 from ..place import making
 from ..tensor import Tensor
 from .varying import Followed
+from .writer import Writer
 
 __all__ = ["Kind", "Writer", "kinds_of", "unpack", "check_tensor"]
-__all__ += ["alike", "check_host"]
+__all__ += ["alike", "check_host", "is_scalar"]
 
 
 class Kind(NamedTuple):
@@ -24,7 +26,9 @@ class Kind(NamedTuple):
 
     `flows` says whether gradients flow into it, `leaf` whether it is a variable
     itself, `first` the number of the argument that is the same object, if any,
-    `hooks` which hooks it has.
+    `hooks` which hooks it has. Of an array of NumPy's it is the kind of the tensors
+    that are made of it; `strides` then says how it lies, `numbers` what is in it, if
+    that matters to more than tensors.
     """
 
     type: type
@@ -35,6 +39,8 @@ class Kind(NamedTuple):
     first: Optional[int] = None
     hooks: Optional[tuple] = None
     device: Any = None  # the GPU on which it lies
+    strides: Optional[tuple] = None
+    numbers: Optional[bytes] = None
 
     @classmethod
     def of(cls, t: Tensor, shape: Optional[tuple] = None) -> "Kind":
@@ -46,15 +52,25 @@ class Kind(NamedTuple):
         kind = (type(t), shape or array.shape, array.dtype, flows, leaf)
         return cls(*kind, hooks=hooks, device=device_of(array))
 
+    @classmethod
+    def of_array(cls, x: np.ndarray) -> "Kind":
+        """The kind of an array of NumPy's."""
+        kind = (np.ndarray, x.shape, x.dtype, False, False)
+        return cls(*kind, strides=x.strides)
 
-def kinds_of(leaves: list, shapes: dict) -> list:
-    """Each tensor among the leaves replaced by its kind."""
+
+def kinds_of(leaves: list, shapes: dict, arrays: Container = ()) -> list:
+    """Each tensor among the leaves replaced by its kind, and those of the arrays whose
+    numbers are in `arrays`."""
     first: dict[int, int] = {}
     found: list = []
     for i, x in enumerate(leaves):
         if isinstance(x, Tensor):
             kind = Kind.of(x, shapes.get(id(x), (x, None))[1])
             same = first.setdefault(id(x), i)
+            x = kind if same == i else kind._replace(first=same)
+        elif i in arrays:
+            kind, same = Kind.of_array(x), first.setdefault(id(x), i)
             x = kind if same == i else kind._replace(first=same)
         found.append(x)
     return found
@@ -63,44 +79,14 @@ def kinds_of(leaves: list, shapes: dict) -> list:
 def alike(some: list, others: list) -> bool:
     """Whether leaves that one call has are taken in the same way."""
     return all(
-        type(a) is type(b) and (not isinstance(a, (Kind, Followed)) or str(a) == str(b))
+        type(a) is type(b)
+        and (not isinstance(a, (Kind, Followed)) or _form(a) == _form(b))
         for a, b in zip(some, others)
     )
 
 
-class Writer:
-    """Lines of a function under construction, and the objects it refers to."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.names: dict[str, Any] = {}
-        self.depth = 0
-        self.symbols: set[str] = set()
-        self.host: list[str] = []  # the arrays that must lie in host memory
-        self._bound: dict[int, str] = {}
-
-    def line(self, text: str) -> None:
-        """One line at the current depth."""
-        if text:
-            self.lines.append("    " * self.depth + text)
-
-    def miss(self, condition: str) -> None:
-        """Give up if the condition holds."""
-        self.line(f"if {condition}: return MISS")
-
-    def bind(self, hint: str, thing: Any) -> str:
-        """The name under which the function refers to `thing`."""
-        name = self._bound.get(id(thing))
-        if name is None:
-            name = self._bound[id(thing)] = f"{hint}_{len(self.names)}_"
-            self.names[name] = thing
-        return name
-
-    def literal(self, x: Any) -> str:
-        """Python text for a plain value; any other object is bound to a name."""
-        plain = isinstance(x, (bool, int, str, bytes, type(None)))
-        plain = plain and not isinstance(x, enum.Enum)
-        return repr(x) if plain else self.bind("z", x)
+def _form(kind: Any) -> str:
+    return str(kind._replace(numbers=None) if isinstance(kind, Kind) else kind)
 
 
 def unpack(w: Writer, leaves: list, spec: Any) -> list[str]:
@@ -124,6 +110,7 @@ class _Unpack:
     def __init__(self, w: Writer, leaves: list):
         self.w, self.leaves, self.next = w, leaves, 0
         self.seen: list[int] = []
+        self.arrays: list[int] = []
         self.places: list[str] = []
 
     def visit(self, at: str, spec: Any) -> None:
@@ -150,10 +137,13 @@ class _Unpack:
         x, w = self.leaves[i], self.w
         if isinstance(x, Followed):
             w.line(f"n_a{i}_ = {at}")
-            w.miss(f"type(n_a{i}_) is not {x.kind.__name__}")
+            w.miss(f"type(n_a{i}_) is not {w.bind('kind', x.kind)}")
             return
         if not isinstance(x, Kind):
             w.miss(_differs(w, at, x))
+            return
+        if x.type is np.ndarray:
+            self._array(at, i, x)
             return
         w.line(f"a{i}_ = {at}")
         if x.first is not None:
@@ -164,6 +154,36 @@ class _Unpack:
         for j in self.seen:
             w.miss(f"a{i}_ is a{j}_")
         self.seen.append(i)
+
+    def _array(self, at: str, i: int, kind: Kind) -> None:
+        """An array of NumPy's; the tensor a{i}_ is made of it where one is needed."""
+        w = self.w
+        w.line(f"x{i}_ = {at}")
+        w.given[i] = at
+        if kind.first is not None:
+            w.miss(f"x{i}_ is not x{kind.first}_")
+        else:
+            check_array(w, f"x{i}_", kind)
+            for j in self.arrays:
+                w.miss(f"x{i}_ is x{j}_")
+            self.arrays.append(i)
+        w.made_of[f"a{i}_"] = len(w.lines)
+        w.line(f"a{i}_ = {w.bind('adopt', adopt)}(x{i}_)")
+
+
+def check_array(w: Writer, at: str, kind: Kind) -> None:
+    """Emit: the array at `at` is of that kind."""
+    dtype = w.bind("dtype", kind.dtype)
+    w.miss(f"type({at}) is not {w.bind('host', np.ndarray)}")
+    w.miss(f"{at}.dtype is not {dtype} and {at}.dtype != {dtype}")
+    w.miss(f"{at}.shape != {kind.shape!r} or {at}.strides != {kind.strides!r}")
+    if kind.numbers is not None:
+        w.miss(f"{at}.tobytes() != {w.bind('numbers', kind.numbers)}")
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether it is a number of NumPy's, which never changes."""
+    return isinstance(x, np.generic) and not isinstance(x, np.void)
 
 
 def _check_keys(w: Writer, at: str, keys: tuple) -> None:
@@ -182,6 +202,9 @@ def _check_keys(w: Writer, at: str, keys: tuple) -> None:
 
 
 def _differs(w: Writer, at: str, x: Any) -> str:
+    if is_scalar(x):
+        kind, numbers = w.bind("kind", type(x)), w.bind("numbers", x.tobytes())
+        return f"type({at}) is not {kind} or {at}.tobytes() != {numbers}"
     if isinstance(x, float):
         kind, text = w.bind("kind", type(x)), w.bind("text", repr(x))
         return f"type({at}) is not {kind} or repr({at}) != {text}"

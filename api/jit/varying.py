@@ -8,20 +8,24 @@ recordings go on to depend on its very value all the same, it is *fixed* again.
 from __future__ import annotations
 
 import itertools
+import weakref
 from typing import Any, Iterable, NamedTuple, Optional
+
+import numpy as np
 
 from ...tracer.codes import Listener
 from ...tracer.following import Following
-from ...tracer.numbers import is_traced
+from ...tracer.numbers import FOLLOWED, is_traced
 from ...tracer.pins import Pins
 from ...tracer.record import Recorder
 from ...tracer.spots import Spot, place, spots
-from ...tracer.views import mark
+from ...tracer.views import Contents, holds, mark
 from ...tracer.watch import touch
 
 __all__ = ["Followed", "Source", "Substitution", "Varying"]
 
 _MOST = 64  # places that are followed; beyond, the first are forgotten
+_RESTLESS = 8  # other numbers of an array until it is not compared any more
 _PATIENCE = 3  # recordings that depend on its value until a number is fixed again
 
 
@@ -56,6 +60,8 @@ class Varying:
         self.leaves: dict[Any, set[int]] = {}  # by the spec of the arguments
         self.places: dict[tuple, tuple[Spot, str, bool]] = {}
         self.settled: dict[tuple, int] = {}
+        self._arrays: dict[int, tuple] = {}  # that were seen to change
+        self._given: dict[tuple, set[int]] = {}  # the same for arguments
         self._numbers = itertools.count()
         self.off: Optional[str] = None  # why nothing is followed
 
@@ -71,11 +77,32 @@ class Varying:
     def compare_pins(self, pins: Pins) -> None:
         """Mark the watched numbers that are not what they were."""
         for container, key, then, told in pins.every():
+            if type(container) is Contents and not holds(container, key, then):
+                self._note_array(container.items)
             spot = place(container, key) if type(then) in (float, int) else None
             if spot is None or spot.mark in pins.moving:
                 continue
             if _changed(then, spot.get()):
                 self._mark(spot, told)
+
+    def _note_array(self, array: np.ndarray) -> None:
+        """Its numbers are others than when they were looked at."""
+        known, seen = self._arrays.get(id(array), (None, set()))
+        if known is None or known() is not array:
+            known, seen = weakref.ref(array), set()
+        seen.add(hash(array.tobytes()))
+        self._arrays[id(array)] = known, seen
+
+    def is_restless(self, array: np.ndarray) -> bool:
+        """Whether its numbers have changed too often to be relied on."""
+        known, seen = self._arrays.get(id(array), (None, ()))
+        return known is not None and known() is array and len(seen) > _RESTLESS
+
+    def note_given(self, spec: Any, leaf: int, numbers: bytes) -> bool:
+        """An array among the arguments has these numbers; whether it had too many."""
+        seen = self._given.setdefault((form(spec), leaf), set())
+        seen.add(hash(numbers))
+        return len(seen) > _RESTLESS
 
     def mark(self, spot: Spot, pins: Pins) -> None:
         """It was found to be left with a number that is always another."""
@@ -107,7 +134,7 @@ class Varying:
             if i not in wanted or spot is None or ("arg", i) in fixed:
                 continue
             now = spot.get()
-            if type(now) in (float, int):  # a bool may be told apart by `is`
+            if type(now) in FOLLOWED:  # a bool may be told apart by `is`
                 found.append(Source(f"n_a{i}_", i, spot, now))
         for key, (spot, name, told) in self.places.items():
             now = spot.get()
@@ -126,7 +153,7 @@ class Varying:
 
 def _changed(then: Any, now: Any) -> bool:
     kind = type(now)
-    if kind not in (float, int):
+    if kind not in FOLLOWED:
         return False
     if isinstance(then, Followed):
         return False

@@ -77,7 +77,7 @@ def clamp_max(input: Tensor, max: Operand, *, out: Out = None) -> Tensor:
 
 
 clip = clamp
-Tensor.clip = clip  # type: ignore[attr-defined]
+Tensor.clip = clip  # type: ignore
 
 
 @method

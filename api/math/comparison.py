@@ -213,7 +213,7 @@ def _where_method(self: Tensor, condition: Tensor, other: Operand) -> Tensor:
     return where(condition, self, other)
 
 
-Tensor.where = _where_method  # type: ignore[attr-defined]
+Tensor.where = _where_method  # type: ignore
 
 
 def _invert(self: Tensor) -> Tensor:

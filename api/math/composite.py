@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from ...tracer.errors import ShapeError
 from ...tracer.types import HALVES, DType, float32, int64
 from ..defaults import defaults
 from ..promotion import common_type
@@ -66,14 +65,12 @@ def into(out: Optional[Tensor], result: Tensor) -> Tensor:
     """What a function with an `out=` argument returns."""
     if out is None:
         return result
-    if tuple(out.shape) != tuple(result.shape):
-        raise ShapeError(
-            f"out= has shape {list(out.shape)}, the result {list(result.shape)}"
-        )
     if result.dtype.category > out.dtype.category:
         raise RuntimeError(
             f"result type {result.dtype} can't be cast to the output type {out.dtype}"
         )
+    if tuple(out.shape) != tuple(result.shape):
+        out.resize_(tuple(result.shape))  # type: ignore[attr-defined]
     return write(out, result)
 
 

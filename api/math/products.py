@@ -176,7 +176,7 @@ def dot(input: Tensor, tensor: Tensor, *, out: Out = None) -> Tensor:
 
 
 vdot = dot
-Tensor.vdot = dot  # type: ignore[attr-defined]
+Tensor.vdot = dot  # type: ignore
 
 
 @method
@@ -188,7 +188,7 @@ def outer(input: Tensor, vec2: Tensor, *, out: Out = None) -> Tensor:
 
 
 ger = outer
-Tensor.ger = outer  # type: ignore[attr-defined]
+Tensor.ger = outer  # type: ignore
 
 
 @method

@@ -219,6 +219,8 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 
 @in_float32
 def _logsumexp(x: Tensor, over: tuple, keepdim: bool) -> Tensor:
+    if 0 in [x.shape[axis] for axis in over]:  # nothing has a largest element
+        return pointwise("log", reduced("sum", x, over, keepdim))
     top = detached(reduced("max", x, over, True))
     top = pointwise("where", pointwise("lt", pointwise("abs", top), math.inf), top, 0)
     total = pointwise("log", reduced("sum", pointwise("exp", x - top), over, True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Optional
 
+from ...tracer.sizes import same_size
 from ...tracer.types import DType
 from ..tensor import Tensor, apply, method, pointwise, view
 from .axes import axis
@@ -76,6 +77,8 @@ def _delayed(x: Tensor, at: int, by: int) -> Tensor:
 def _shifted(x: Tensor, dim: int) -> tuple:
     """`x` less its maximum along `dim`, and the axes to sum over."""
     over = (axis(dim, x.ndim),) if x.ndim else ()
+    if any(same_size(x.shape[i], 0) for i in over):  # there is no maximum of nothing
+        return x, over
     return x - detached(reduced("max", x, over, True)), over
 
 

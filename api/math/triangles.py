@@ -7,7 +7,7 @@ from typing import Any
 from ...tracer.errors import ShapeError
 from ...tracer.types import int64
 from ..arrays.attributes import clone
-from ..arrays.shapes import reshape
+from ..arrays.shapes import is_viewable, reshape
 from ..placing import beside
 from ..tensor import Tensor, apply, method, pointwise, view
 from .axes import axis
@@ -61,12 +61,24 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     if one == two:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     order = tuple(i for i in range(-input.ndim, 0) if i not in (one, two)) + (one, two)
-    in_place = order == tuple(range(-input.ndim, 0))
-    x = input if in_place else view(input, "permute", axes=order)
+    x = _ordered(input, order)
+    if not _in_one_row(x):
+        turned = x.transpose(-1, -2)  # type: ignore[attr-defined]
+        x, offset = (turned, -offset) if _in_one_row(turned) else (x, offset)
     rows, columns = x.shape[-2:]
     start, length = _line(rows, columns, offset)
     flat = reshape(x, (*x.shape[:-2], rows * columns))
     return view(flat, "slice", axis=-1, start=start, length=length, step=columns + 1)
+
+
+def _ordered(x: Tensor, order: tuple) -> Tensor:
+    in_place = order == tuple(range(-x.ndim, 0))
+    return x if in_place else view(x, "permute", axes=order)
+
+
+def _in_one_row(x: Tensor) -> bool:
+    """Whether each matrix can be seen as one row without a copy."""
+    return is_viewable(x, (*x.shape[:-2], x.shape[-2] * x.shape[-1]))
 
 
 def _line(rows: Any, columns: Any, offset: int) -> tuple:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...tracer.record import state
 from ...tracer.where import user_level
-from ..arrays.creation import from_numpy
 from ..arrays.fill import eye
+from ..arrays.shared import from_numpy
 from ..gradmode import no_grad
 from ..random.draws import standard_normal, uniform
 from ..tensor import Tensor, write

@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from typing import Any, Callable, Optional
 
+from ...tracer.bundles import alike
 from ...tracer.numbers import is_traced
 from ...tracer.record import state
 from ...tracer.watch import Watched, touch
@@ -143,7 +144,7 @@ class Module(Watched, Hooks, Members, Moving, State):
         traced = rec is not None and is_traced(new)  # told when the call has ended
         if not traced and (self._maker is None or self._maker() is not rec):
             old = owner.get(name, state)
-            if rec is not None and _movable(new) and _movable(owner.get(name)):
+            if rec is not None and _moves(owner.get(name), new):
                 return rec.write_slot(owner, name, new, item=True)
             if old is not new and not (
                 type(old) is type(new) and isinstance(new, _PLAIN) and old == new
@@ -288,6 +289,11 @@ def _wrong_kind(name: str, value: Any, what: str) -> str:
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     kind = kind.removeprefix("builtins.")
     return f"cannot assign '{kind}' {_EXPECTED[what].format(name)}"
+
+
+def _moves(old: Any, new: Any) -> bool:
+    """Whether tensors take the place of others: that is done at every call."""
+    return (_movable(new) and _movable(old)) or alike(old, new)
 
 
 def _movable(value: Any) -> bool:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import warnings
 from typing import Any, Callable, Iterable, Optional
 
+from ...tracer.hearing import hearing, unheard
 from ...tracer.record import state as recording
 from ...tracer.watch import Watched, touch
-from ...tracer.where import user_level
+from ...tracer.where import is_library, user_level
 from ..gradmode import enable_grad, no_grad
 from ..tensor import Tensor, wrap
 from .memory import Memory
@@ -165,11 +166,7 @@ class Optimizer(Watched, Saving):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:
-            for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif (grad := p.grad) is not None:
-                    grad.detach_().zero_()
+            unheard(_forget, group["params"], set_to_none)
 
     def step(self, closure: Optional[Callable[[], Any]] = None) -> Any:
         """Change every parameter that has a gradient.
@@ -180,13 +177,18 @@ class Optimizer(Watched, Saving):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        ours = hearing.on and is_library(type(self)._update.__code__)
         with no_grad():
             for group in self.param_groups:
-                lr = rate(group)
-                for p in group["params"]:
-                    if (grad := p.grad) is not None:
-                        self._update(p, -grad if group["maximize"] else grad, group, lr)
+                unheard(self._move, group) if ours else self._move(group)
         return loss
+
+    def _move(self, group: Group) -> None:
+        """Change the parameters of one group."""
+        lr = rate(group)
+        for p in group["params"]:
+            if (grad := p.grad) is not None:
+                self._update(p, -grad if group["maximize"] else grad, group, lr)
 
     def _update(self, p: Tensor, grad: Tensor, group: dict, lr: Any) -> None:
         raise NotImplementedError
@@ -206,6 +208,14 @@ class Optimizer(Watched, Saving):
             shown = sorted(key for key in group if key not in ("params", "param_names"))
             lines += [f"    {key}: {group[key]}" for key in shown]
         return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
+
+
+def _forget(params: list, set_to_none: bool) -> None:
+    for p in params:
+        if set_to_none:
+            p.grad = None
+        elif (grad := p.grad) is not None:
+            grad.detach_().zero_()
 
 
 def _listed(params: Any) -> tuple[list, list]:

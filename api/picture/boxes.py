@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Iterable, NamedTuple, Optional, Sequence
 
 from ...kernels.fusion import plan
 from ...kernels.regions import Region
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass
 class Box:
-    """Rows that run together; `kind` is "input", "view" or that of the region."""
+    """Rows that run together; `kind` is "input", "view", "host" or of the region."""
 
     title: str
     kind: str
@@ -40,24 +40,39 @@ class Box:
     y: float = 0.0
 
 
-def boxes_of(graph: Graph) -> list[Box]:
-    """The boxes of a graph, in an order that runs."""
-    return [box for box in _Boxes(graph).made if box.rows]
+class Part(NamedTuple):
+    """What becomes a box."""
+
+    title: str
+    kind: str
+    nodes: Sequence[Value]
+
+
+def boxes_of(graph: Graph, program: Any = None) -> list[Box]:
+    """The boxes of a graph, in an order that runs.
+
+    `program` is how Triton divides it (kernels/triton/program.py); without one they
+    are the loops of the NumPy backend.
+    """
+    if program is None:
+        parts = [_loop(r) for r in plan(graph).regions if r.kind != "view"]
+        return [box for box in _Boxes(graph, parts).made if box.rows]
+    parts = [_launch(step) for step in program.steps]
+    return [box for box in _Boxes(program.graph, parts).made if box.rows]
 
 
 class _Boxes:
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, parts: Iterable[Part]):
         self.texts = node_texts(graph)
         self.results = {v.id for v in graph.outputs}
         self.made: list[Box] = []
         self.home: dict[int, int] = {}  # id of a node -> number of its box
         for v in graph.inputs:
             self.put(v, self.open("input", "input"))
-        for region in plan(graph).regions:
-            if region.kind != "view":
-                at = self.open(_title(region), region.kind)
-                for v in region.nodes:
-                    self.put(v, at)
+        for part in parts:
+            at = self.open(part.title, part.kind)
+            for v in part.nodes:
+                self.put(v, at)
         self.place_free(graph)
         for box in self.made:
             box.rows.sort(key=lambda row: row.id)
@@ -67,7 +82,7 @@ class _Boxes:
         return len(self.made) - 1
 
     def put(self, v: Value, at: int) -> None:
-        if v.id in self.texts:
+        if v.id in self.texts and v.id not in self.home:  # it may be computed twice
             reads = [a.id for a in v.args if a.id in self.texts]
             result, free = v.id in self.results, self.made[at].kind == "view"
             row = Row(v.id, self.texts[v.id], v.line, reads, result, free)
@@ -88,7 +103,18 @@ class _Boxes:
                 first[a.id] = min(place or 0, first.get(a.id, place or 0))
 
 
-def _title(region: Region) -> str:
+def _loop(region: Region) -> Part:
+    """A loop of the NumPy backend, or what it leaves to NumPy as it is."""
+    title = f"kernel: {region.nodes[0].op}"
     if region.kind == "loop":
-        return f"kernel over {list(region.shape)}"
-    return f"kernel: {region.nodes[0].op}"
+        title = f"kernel over {list(region.shape)}"
+    return Part(title, region.kind, region.nodes)
+
+
+def _launch(step: Any) -> Part:
+    """A launch on a GPU, or what is not done there."""
+    if step.kernel is None:
+        return Part(f"on the host: {step.host.op}", "host", step.shows)
+    tags = step.kernel.tags
+    title = f"{step.kernel.name}, {step.kernel.bytes:,} bytes"
+    return Part(title, "opaque" if tags else "loop", step.shows)

@@ -55,9 +55,11 @@ def page(name: str, boxes: list[Box]) -> str:
     """The whole page."""
     every = (row.line for box in boxes for row in box.rows)
     used = [line for line in dict.fromkeys(every) if line]
-    kernels = sum(box.kind not in ("input", "view") for box in boxes)
+    kernels = sum(box.kind in ("loop", "opaque") for box in boxes)
+    others = sum(box.kind == "host" for box in boxes)
     nodes = sum(len(box.rows) for box in boxes if box.kind != "input")
-    title = escape(f"{name}: {nodes} operations in {kernels} kernels")
+    beside = f" and {others} steps on the host" if others else ""
+    title = escape(f"{name}: {nodes} operations in {kernels} kernels{beside}")
     source = "\n".join(_file(*passage, set(used)) for passage in passages(used))
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

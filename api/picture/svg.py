@@ -15,6 +15,7 @@ svg { font: 11px ui-monospace, Menlo, Consolas, monospace; }
 .box { fill: #fff; stroke: #8a94a6; }
 .box.loop { fill: #eef6ee; stroke: #4f8a5b; }
 .box.opaque { fill: #eaf1fb; stroke: #4a78b5; }
+.box.host { fill: #fbecec; stroke: #b54a4a; }
 .box.input { fill: #fbf6e6; stroke: #b5964a; }
 .box.view { stroke-dasharray: 4 3; }
 .title { fill: #5a6475; font-size: 10px; }

@@ -12,8 +12,10 @@ __all__ = ["Event", "Log", "current", "record_function"]
 class Event(NamedTuple):
     """Something that took time: nanoseconds on the clock, bytes read and written.
 
-    `kind` is "kernel", "eager" (one primitive run by Python), "program" (a compiled
-    function's kernels together) or "range" (`record_function`).
+    `kind` is "kernel", "eager" (one primitive run by Python), "host" (one that a GPU
+    leaves to NumPy, with its copies), "copy" (between or within memories), "program" (a
+    compiled function's kernels together) or "range" (`record_function`). `device` says
+    on which GPU it was.
     """
 
     kind: str
@@ -23,6 +25,7 @@ class Event(NamedTuple):
     end: int
     bytes: int
     thread: int
+    device: Optional[str] = None
 
 
 class Log:

@@ -13,10 +13,11 @@ from .eager import put_clocks, take_clocks
 from .events import Event, Log, current, record_function
 from .instrument import Instruments
 from .table import Averages, averages
+from .there import Launches
 
 __all__ = ["ProfilerActivity", "profile", "record_function"]
 
-_instruments = Instruments()
+_instruments, _launches = Instruments(), Launches()
 _lock = threading.Lock()
 
 
@@ -32,7 +33,9 @@ class profile(ContextDecorator):
 
     Each kernel of the compiled functions counts, whoever calls them, and each
     primitive that eager Python runs; with the line of yours that it is for, and the
-    bytes that it reads and writes. Nothing is measured, or slower, outside. The
+    bytes that it reads and writes. On a GPU, kernels are measured by its events, and
+    so are copies and what runs as NumPy between them; programs are launched kernel by
+    kernel meanwhile, not as CUDA graphs. Nothing is measured, or slower, outside. The
     arguments are PyTorch's: `on_trace_ready(prof)` is called at the end, the others
     change nothing.
 
@@ -65,16 +68,20 @@ class profile(ContextDecorator):
                 for made in compiler.remembered():
                     _instruments.add(made)
                 put_clocks()
+                _launches.put()
+            _launches.settle()
             current.append(self._log)
 
     def stop(self) -> None:
         """End; what was measured stays."""
         with _lock:
+            _launches.settle()
             current[:] = [log for log in current if log is not self._log]
             if not current:
                 compiler.listeners.remove(_instruments.add)
                 _instruments.remove()
                 take_clocks()
+                _launches.take()
         if self.on_trace_ready is not None:
             self.on_trace_ready(self)
 
@@ -90,6 +97,7 @@ class profile(ContextDecorator):
 
     def events(self) -> list[Event]:
         """Everything that was measured, in the order in which it ended."""
+        _launches.settle()
         return list(self._log.events)
 
     def key_averages(self, *args: Any, **kwargs: Any) -> Averages:

@@ -11,10 +11,10 @@ from .events import Event
 
 __all__ = ["Average", "Averages", "averages"]
 
+_TOTALS = ("cpu_time_total", "cuda_time_total", "device_time_total")
 _KEYS = {
-    "self_cpu_time_total": "total",
-    "cpu_time_total": "total",
-    "cpu_time": "mean",
+    **{f"{own}{name}": "total" for own in ("", "self_") for name in _TOTALS},
+    **{name: "mean" for name in ("cpu_time", "cuda_time", "device_time")},
     "count": "count",
     "bytes": "bytes",
     "total": "total",
@@ -43,12 +43,15 @@ class Average:
         """PyTorch's name for `total`."""
         return self.total
 
-    self_cpu_time_total = cpu_time_total
+    self_cpu_time_total = cuda_time_total = self_cuda_time_total = cpu_time_total
+    device_time_total = self_device_time_total = cpu_time_total
 
     @property
     def cpu_time(self) -> float:
         """PyTorch's name for `mean`."""
         return self.mean
+
+    cuda_time = device_time = cpu_time
 
 
 class Averages(list):
@@ -60,13 +63,13 @@ class Averages(list):
         row_limit: int = 100,
         max_name_column_width: int = 44,
     ) -> str:
-        """Kernels and eager operations, the longest first; then ranges and programs.
+        """Kernels, eager operations and copies, the longest first; then the rest.
 
         `sort_by` is "total", "mean", "count", "bytes", one of PyTorch's names for
         these, or None for the order of the program. ValueError for another one.
         """
         rows = _sorted(self, sort_by)
-        parts = [row for row in rows if row.kind in ("kernel", "eager")]
+        parts = [row for row in rows if row.kind in _PARTS]
         whole = sum(row.total for row in parts) or 1.0
         lines = [_HEAD.format(*_TITLES), "-" * 100]
         wide = max_name_column_width
@@ -97,6 +100,7 @@ def averages(events: Iterable[Event]) -> Averages:
     )
 
 
+_PARTS = {"kernel": "", "eager": " (eager)", "host": " (on the host)", "copy": ""}
 _HEAD = "{:>10} {:>6} {:>9} {:>6} {:>10} {:>7}  {}"
 _TITLES = ("total", "%", "mean", "calls", "bytes", "GB/s", "what, and your line")
 
@@ -113,7 +117,7 @@ def _sorted(rows: list, sort_by: Optional[str]) -> list:
 
 def _row(row: Average, whole: float, wide: int) -> str:
     rate = row.bytes / row.total / 1e3 if row.total else 0.0
-    name = row.key if row.kind == "kernel" else f"{row.key} (eager)"
+    name = row.key + _PARTS[row.kind]
     name = name if len(name) <= wide else name[: wide - 3] + "..."
     text = f"{name:{wide}} {_with_text(row.line)}".rstrip()
     each = row.bytes // row.count

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...tracer.errors import GuardError
 from ...tracer.pytree import rebuild
 from ...tracer.record import state as thread
 from ...tracer.sizes import same_size
@@ -49,12 +48,10 @@ class Finish:
 
     def check(self, written: list[Tensor]) -> None:
         """Nothing that the recording took for granted about tensors is otherwise."""
-        for place in self.plan.unset:
-            if self.tensor(place).grad is not None:  # type: ignore[attr-defined]
-                raise GuardError(
-                    f"{self.program.name}: {place.kind} {place.at} has a gradient from "
-                    "before; it had none when this was traced. Set .grad to None."
-                )
+        rec: Any = thread.recorder
+        for t in written:
+            rec.value_of(t)
+            rec.check_writable(t)
         tensors = [t for t in self.leaves if isinstance(t, Tensor)]
         for t in (*tensors, *self.program.parameters()):
             if any(t is not w and t._storage is w._storage for w in written):

@@ -29,7 +29,7 @@ from .storing import graph_key
 from .trees import Tree, identifier, value_of
 from .variant import Variant
 
-__all__ = ["load_program"]
+__all__ = ["check_program", "load_program"]
 
 
 def load_program(
@@ -59,15 +59,32 @@ def load_program(
     put = location(map_location)
     arrays, metadata, ours = contents(f, verify)
     with nullcontext() if hasattr(f, "read") else container.naming(f):
-        code = {k: arrays.pop(k) for k in [*arrays] if k.startswith(PREFIX)}
+        code = _take_kernels(arrays)
         arrays = {name: put(array) for name, array in arrays.items()}
-        program = _program(arrays, metadata, ours, code)
+        parts = _parts(arrays, metadata, ours, code)
         if kernels and code:
             use_kernels(code)
+    return _program(*parts)
+
+
+def check_program(arrays: dict, metadata: dict) -> None:
+    """FormatError where `load_program` would refuse this."""
+    _parts(arrays, metadata, True, _take_kernels(arrays))
+
+
+def _take_kernels(arrays: dict) -> dict:
+    return {k: arrays.pop(k) for k in [*arrays] if k.startswith(PREFIX)}
+
+
+def _program(variants: list[Variant], tensors: dict, training: Any) -> Program:
+    program = Program(variants[0].signature, tensors, training)
+    for variant in variants:
+        program.include(variant)
     return program
 
 
-def _program(arrays: dict, metadata: dict, ours: bool, code: dict) -> Program:
+def _parts(arrays: dict, metadata: dict, ours: bool, code: dict) -> tuple:
+    """The signatures with their ways, the tensors, and the mode it begins in."""
     kind = metadata.get("kind") if ours else "state"
     if kind == "state":
         raise FormatError("this holds tensors, no program: tracefuse.load reads it")
@@ -80,11 +97,7 @@ def _program(arrays: dict, metadata: dict, ours: bool, code: dict) -> Program:
     _check_kernels(kernels, code)
     tensors = _state(state, arrays)
     loader = _Loader(identifier(name), tensors, metadata, alone)
-    variants = [loader.variant(row, training) for row in rows]
-    program = Program(variants[0].signature, tensors, training)
-    for variant in variants:
-        program.include(variant)
-    return program
+    return [loader.variant(row, training) for row in rows], tensors, training
 
 
 _SIGNATURE = ("sizes", "tree", "arguments", "paths")

@@ -8,13 +8,14 @@ to a file and read back where nothing of the source exists.
 from __future__ import annotations
 
 import collections
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple
 
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph
 from ...tracer.pytree import Spec
+from ..size import Size
 
-__all__ = ["Plan", "Place", "STEPS", "PLAIN_KINDS", "MOST_PATHS"]
+__all__ = ["Plan", "Place", "STEPS", "KINDS", "PLAIN_KINDS", "MOST_PATHS"]
 __all__ += ["portable", "named"]
 
 MOST_PATHS = 1000  # of all signatures together
@@ -27,13 +28,19 @@ PLAIN_KINDS = {
     "dict": dict,
     "ordered": collections.OrderedDict,
 }
+KINDS = {**PLAIN_KINDS, "size": Size}  # of results
 
 
 class Place(NamedTuple):
-    """Where a tensor is: ("arg", number), ("state", name) or ("generator", "")."""
+    """Where a tensor is: ("arg", number), ("state", name), ("grad", Place) for what
+    is in `.grad` of the tensor there, or ("generator", "")."""
 
     kind: str
     at: Any
+
+    def __str__(self) -> str:
+        of = "the gradient of " if self.kind == "grad" else f"{self.kind} "
+        return f"{of}{self.at}"
 
 
 class Plan(NamedTuple):
@@ -44,9 +51,11 @@ class Plan(NamedTuple):
     go to `writes`. `result` and `spec` rebuild what the function returned; a result is
     ("new", storage number, steps), ("same", Place), ("view", Place, steps),
     ("plain", value) or ("again", number of an earlier result). `grads` are (Place,
-    result) to leave in `.grad`, `unset` the places whose `.grad` must be None before.
+    result) to leave in `.grad`, `unset` the places whose `.grad` must be None before,
+    `preset` those where it must be a tensor.
     `blocks` counts what is drawn from the random generator, `sizes` are
-    (left, sign, right, outcome) of the comparisons of sizes that Python relied on.
+    (left, sign, right, outcome) of the comparisons of sizes that Python relied on,
+    `conditions` what it relied on about the arguments (conditions.py).
     """
 
     graph: Graph
@@ -58,8 +67,10 @@ class Plan(NamedTuple):
     guards: tuple
     grads: tuple = ()
     unset: tuple = ()
+    preset: tuple = ()
     blocks: Any = 0
     sizes: tuple = ()
+    conditions: tuple = ()
 
     @property
     def guarded(self) -> Graph:
@@ -75,12 +86,12 @@ class Plan(NamedTuple):
         return tuple(v.line for v in values)
 
 
-def portable(spec: Any) -> Any:
-    """The Spec with the user's own classes replaced by named tuples."""
+def portable(spec: Any, kinds: Mapping[str, type] = PLAIN_KINDS) -> Any:
+    """The Spec with classes other than these replaced by tuples and named tuples."""
     if spec is None:
         return None
-    below = tuple(map(portable, spec.below))
-    if spec.kind in PLAIN_KINDS.values():
+    below = tuple(portable(s, kinds) for s in spec.below)
+    if spec.kind in kinds.values():
         return Spec(spec.kind, spec.keys, below)
     fields = spec.keys or getattr(spec.kind, "_fields", ())
     if not fields and issubclass(spec.kind, tuple):  # a Size

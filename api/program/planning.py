@@ -10,9 +10,12 @@ from ...tracer.graph import Graph, Value, node
 from ...tracer.sizes import Dim
 from ...tracer.spelled import parse_size
 from ...tracer.types import DType
-from ..jit.path import Path, Ref, Source
+from ..jit.path import NotKept, Path, Ref, Source
+from ..jit.recording import Recording
 from ..random.generator import default_generator
-from .plan import STEPS, Place, Plan, portable
+from .conditions import conditions_of
+from .hooks import waiting
+from .plan import KINDS, STEPS, Place, Plan, portable
 from .state import State
 
 __all__ = ["Way", "plan_of"]
@@ -26,8 +29,17 @@ class Way(Path):
     caller to decide. `training` says in which mode the modules were.
     """
 
+    simple = False
     training: Optional[bool] = None
     ruled: set[str]  # functions whose own derivative is left out
+    conditions: tuple = ()
+
+    def __init__(self, recording: Recording, leaves: list):
+        self.conditions = conditions_of(recording, leaves)
+        self.waiting = waiting(recording)
+        super().__init__(recording, leaves)
+        if self.moves:
+            raise NotKept("it assigns .data: copy_() the numbers, which are state")
 
     def _program(self) -> Graph:
         whole, self.ruled = self._recording.program, self._rec.ruled
@@ -48,21 +60,27 @@ def _without_leaves(v: Value, known: dict[int, Value]) -> Value:
     return new
 
 
-def plan_of(path: Path, state: State) -> Plan:
+def plan_of(path: Way, state: State) -> Plan:
     """The plan of a path. TraceError for what has no meaning outside its process."""
-    inputs = tuple(_input(*i, state) for i in path.inputs)
+    if path.moves:
+        raise TraceError("a program cannot assign .data: write with copy_() instead")
+    places = _Places(path, state)
+    inputs = tuple(places.input(*i) for i in path.inputs)
+    before = [(places.owner(slot), kind) for slot, kind in path.slots.values()]
     return Plan(
         graph=_bare(path, [_label(place, state) for place in inputs]),
         inputs=inputs,
         fresh=len(path.fresh),
-        writes=tuple(_written(s, root, state) for s, root in path.writes),
-        result=tuple(_results(path.result, state)),
-        spec=portable(path.result_spec),
+        writes=tuple(places.place(s) for s, _ in path.writes),
+        result=tuple(_results(path.result, places)),
+        spec=portable(path.result_spec, KINDS),
         guards=tuple(path.guards),
-        grads=tuple(_grad(path, *pair, state) for pair in path.assigns),
-        unset=tuple(_unset(path, *pair, state) for pair in path.slots.values()),
+        grads=tuple(_grad(*pair, places) for pair in path.assigns),
+        unset=tuple(at for at, kind in before if kind is None),
+        preset=tuple(at for at, kind in before if kind is not None),
         blocks=path.draws[0][1] if path.draws else 0,
         sizes=tuple(_size(*pair) for pair in path.sizes),
+        conditions=path.conditions,
     )
 
 
@@ -76,16 +94,42 @@ def _bare(path: Path, names: list[str]) -> Graph:
     return Graph(path.name, path.program.inputs, (*outputs, *guards))
 
 
-def _input(kind: str, owner: Any, key: Any, state: State) -> Place:
-    if kind == "tensor":
-        return _place(owner, state)
-    if kind == "generator" and owner is default_generator:
-        return Place("generator", "")
-    if kind == "number":
-        return Place("state", state.number(owner, key))
-    own = kind == "generator"
-    what = "draws from a Generator of its own" if own else "tensors that overlap"
-    raise TraceError(f"a program cannot hold {what}")
+class _Places:
+    """The names of what a path refers to."""
+
+    def __init__(self, path: Path, state: State):
+        self.path, self.state = path, state
+
+    def input(self, kind: str, owner: Any, key: Any) -> Place:
+        """Where an input of the graph comes from."""
+        if kind == "tensor":
+            return self.place(owner)
+        if kind == "generator" and owner is default_generator:
+            return Place("generator", "")
+        if kind == "number":
+            return Place("state", self.state.number(owner, key))
+        own = kind == "generator"
+        what = "draws from a Generator of its own" if own else "tensors that overlap"
+        raise TraceError(f"a program cannot hold {what}")
+
+    def place(self, source: Source) -> Place:
+        """An argument, a tensor of the state, or what is in its `.grad`."""
+        if source.kind == "arg":
+            return Place("arg", source.at)
+        if source.kind == "slot":
+            return Place("grad", self.owner(self.path.slots[source.at][0]))
+        return Place("state", self.state.name(source.at))
+
+    def owner(self, slot: Any) -> Place:
+        """Whose `.grad` it is. TraceError for any other slot."""
+        if slot.item or slot.key != "_grad":
+            raise TraceError(
+                f"a program cannot hold the tensor that it assigns to {slot.key!r} for "
+                "the next call: register a buffer, and write to it with copy_()"
+            )
+        owner = slot.owner
+        known = isinstance(owner, Source)
+        return self.place(owner if known else self.path.source(owner))
 
 
 def _label(place: Place, state: State) -> str:
@@ -93,39 +137,26 @@ def _label(place: Place, state: State) -> str:
     if place.kind == "arg":
         known = place.at < len(state.arguments)
         return state.arguments[place.at] if known else f"x{place.at}"
+    if place.kind == "grad":
+        return f"{_label(place.at, state)}_grad"
     return str(place.at) or "generator"
 
 
-def _place(source: Source, state: State) -> Place:
-    if source.kind == "arg":
-        return Place("arg", source.at)
-    if source.kind == "pin":
-        return Place("state", state.name(source.at))
-    raise TraceError(
-        "a program cannot read a gradient that an earlier call left: call zero_grad() "
-        "inside it before backward(), or trace it while .grad is None"
-    )
-
-
-def _written(source: Source, root: bool, state: State) -> Place:
-    return _place(source, state)
-
-
-def _results(refs: Iterable[Ref], state: State) -> Iterator[tuple]:
+def _results(refs: Iterable[Ref], places: _Places) -> Iterator[tuple]:
     seen: dict[Any, int] = {}
     for i, ref in enumerate(refs):
         first = seen.setdefault(ref.of[1] if ref.kind == "new" else i, i)
         again = ref.kind == "new" and first != i
-        yield ("again", first, ()) if again else _result(ref, state)
+        yield ("again", first, ()) if again else _result(ref, places)
 
 
-def _result(ref: Ref, state: State) -> tuple:
+def _result(ref: Ref, places: _Places) -> tuple:
     if ref.kind == "new":
         return ("new", ref.of[0], _movements(ref.steps))
     if ref.kind == "look":  # gradients do not cross the border of a saved program
         ref = ref._replace(kind="view")
     if ref.kind in ("same", "view"):
-        return (ref.kind, _place(ref.of, state), _movements(ref.steps))
+        return (ref.kind, places.place(ref.of), _movements(ref.steps))
     if isinstance(ref.of, (bool, int, float, str, type(None), DType, Dim)):
         return ("plain", ref.of, ())
     raise TraceError(f"a program cannot return {ref.of!r}")
@@ -140,25 +171,8 @@ def _movements(steps: tuple) -> tuple:
     return steps
 
 
-def _grad(path: Path, slot: Any, ref: Ref, state: State) -> tuple:
-    owner = _slot_owner(path, slot, state)
-    return (owner, None if ref.of is None else _result(ref, state))
-
-
-def _unset(path: Path, slot: Any, kind: Any, state: State) -> Place:
-    if kind is not None:
-        raise TraceError(
-            "a program cannot go on from a gradient that was there before: call "
-            "zero_grad() inside it, or trace it while .grad is None"
-        )
-    return _slot_owner(path, slot, state)
-
-
-def _slot_owner(path: Path, slot: Any, state: State) -> Place:
-    if slot.item or slot.key != "_grad":
-        raise TraceError(f"a program cannot assign to {slot.key!r} of {slot.owner!r}")
-    owner = slot.owner
-    return _place(owner if isinstance(owner, Source) else path.source(owner), state)
+def _grad(slot: Any, ref: Ref, places: _Places) -> tuple:
+    return (places.owner(slot), None if ref.of is None else _result(ref, places))
 
 
 def _size(text: str, outcome: Any) -> tuple:

@@ -45,9 +45,12 @@ class Program(Watched):
     state and buffers are tensors of the program that it writes. A learning rate is one
     too (`tensors["optimizer.lr"]`), so it can be changed.
 
+    Autocast and the default dtype are those of the recording, whatever they are when it
+    is called.
+
     Custom derivative rules (`autograd.Function`, `custom_vjp`, `custom_jvp`) and hooks
     are Python, so no file holds them: the gradient of a loaded program is that of its
-    arithmetic. `save` warns of rules it leaves out.
+    arithmetic. `save` warns of what it leaves out.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Program(Watched):
         self.name, self.training = signature.name, training
         self.variants = [Variant(signature)]
         self.ruled: set[str] = set()  # functions whose own derivative is left out
+        self.hooked: set[str] = set()  # what has hooks that are left out
         self._state = state
         self._jitted = Compiled(self)
 
@@ -90,6 +94,7 @@ class Program(Watched):
         self.variants = merged([*self.variants, *other.variants])
         self._state.update(other.tensors)
         self.ruled |= other.ruled
+        self.hooked |= other.hooked
         self._changed()
 
     def _changed(self) -> None:
@@ -124,12 +129,16 @@ class Program(Watched):
     @property
     def source(self) -> str:
         """The generated code of the first recorded path."""
-        places = [t._array for t in self._state.values()]
-        return executable(self.graph, device=place_of(places)).source
+        return self._made().source
 
     def show(self, path: Any) -> None:
         """Draw the first recorded path, into a file .html or .svg (else ValueError)."""
-        picture.show(self.graph, path)
+        picture.show(self.graph, path, getattr(self._made(), "program", None))
+
+    def _made(self) -> Any:
+        """What the first recorded path is compiled to, where the state lies."""
+        places = [t._array for t in self._state.values()]
+        return executable(self.graph, device=place_of(places))
 
     def state_dict(self) -> dict[str, Tensor]:
         """The tensors of the program by name; they are the program's own."""
@@ -182,7 +191,8 @@ class Program(Watched):
     def save(self, path: Any, targets: Sequence[str] = ()) -> None:
         """Write the program to one file: graph text and tensors, no code.
 
-        Warns of custom derivative rules, which a file cannot hold.
+        Warns of custom derivative rules and of hooks that wait for a backward: a file
+        cannot hold them.
 
         For GPUs of these `targets` ("sm_90", ...) the file also brings machine code,
         which `load(path, kernels=True)` uses: there it runs without a compiler.
@@ -216,10 +226,11 @@ class Program(Watched):
                 return self._run_as(variant, leaves, spec)
             except _NeverRecorded as why:  # another one may have gone there
                 missed = missed or why
-        raise missed or AssertionError
+        raise GuardError(*missed.args) if missed else AssertionError
 
     def _run_as(self, variant: Variant, leaves: list, spec: Any) -> Any:
         sizes = variant.sizes(leaves, spec)
+        self._check_grads(variant, leaves)
         inputs = variant.tree.inputs
         known = {v.id: self._value(place, leaves) for (_, place, _), v in inputs}
         splice = Splice(known, sizes)
@@ -235,7 +246,19 @@ class Program(Watched):
 
     def tensor(self, place: Place, leaves: list) -> Tensor:
         """The tensor at a place."""
+        if place.kind == "grad":
+            return self.tensor(place.at, leaves).grad  # type: ignore[return-value]
         return leaves[place.at] if place.kind == "arg" else self._state[place.at]
+
+    def _check_grads(self, variant: Variant, leaves: list) -> None:
+        """Where it was recorded with and without a gradient from before."""
+        for places, there in (variant.unset, False), (variant.preset, True):
+            for place in places:
+                if (self.tensor(place, leaves).grad is not None) is not there:
+                    raise _NeverRecorded(
+                        f"{self.name}: {place} has {_BEFORE[not there]}; it had "
+                        f"{_BEFORE[there]} when this was traced. {_REMEDY[there]}"
+                    )
 
     def _follow(self, splice: Splice, here: Any) -> Any:
         rec: Any = thread.recorder
@@ -251,6 +274,10 @@ class Program(Watched):
                 )
             here = found
         return here
+
+
+_BEFORE = ("no gradient", "a gradient from before")
+_REMEDY = ("Set .grad to None.", "Trace it without one as well.")
 
 
 class _NeverRecorded(GuardError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 from ...tracer.declare import symbols
 from ...tracer.errors import FormatError, TracefuseError
@@ -13,8 +13,9 @@ from ...tracer.spelled import substitute
 from ...tracer.types import BY_NUMPY, DType, int64
 from ..jit.unpack import Kind
 from ..tensor import Tensor
+from .conditions import Condition
 from .fields import Field
-from .plan import STEPS, Place, Plan
+from .plan import KINDS, STEPS, Place, Plan
 from .signature import Signature
 from .trees import Tree, value_of
 
@@ -54,14 +55,16 @@ class Reader:
     def plan(self, path: Field) -> Plan:
         """The plan."""
         names = "inputs fresh writes tree results grads unset draws sizes"
-        inputs, fresh, writes, tree, results, grads, unset, draws, sizes = path.object(
-            *names.split()
+        *fields, preset, given = path.object(
+            *names.split(), optional=("preset", "given")
         )
+        inputs, fresh, writes, tree, results, grads, unset, draws, sizes = fields
         graph = self.graph
+        self.preset = tuple(map(self.owner, _rows(preset)))
         self.check_graph(path)
         count = fresh.integer(0, len(graph.outputs))
         self.roots = graph.outputs[:count]
-        spec, leaves = Tree().read(tree)
+        spec, leaves = Tree(KINDS).read(tree)
         made: list[tuple] = []
         for field in results.items(leaves):
             made.append(self.result(field, made))
@@ -74,9 +77,11 @@ class Reader:
             spec=spec,
             guards=tuple(outcome for _, outcome in graph.guards),
             grads=tuple(map(self.grad, grads.items())),
-            unset=tuple(map(self.tensor, unset.items())),
+            unset=tuple(map(self.owner, unset.items())),
+            preset=self.preset,
             blocks=self.count(draws),
             sizes=tuple(map(self.comparison, sizes.items())),
+            conditions=tuple(map(self.condition, _rows(given))),
         )
 
     # -- the graph
@@ -101,9 +106,16 @@ class Reader:
     # -- places
 
     def place(self, field: Field) -> Place:
-        """An argument that is a tensor, a tensor of the state, or the generator."""
+        """An argument that is a tensor, a tensor of the state, what was in the `.grad`
+        of one of these, or the generator."""
         if field.value is None:
             return Place("generator", "")
+        if type(field.value) is dict:
+            (of,) = field.object("grad")
+            owner = self.owner(of)
+            if owner not in self.preset:
+                of.wrong("one of those whose .grad was there before")
+            return Place("grad", owner)
         if type(field.value) is str:
             return Place("state", field.word(self.state))
         number = field.integer(0, len(self.leaves) - 1)
@@ -115,8 +127,14 @@ class Reader:
         """A place, but not the generator."""
         return field.wrong("a tensor") if field.value is None else self.place(field)
 
+    def owner(self, field: Field) -> Place:
+        """A place, but no gradient."""
+        return field.wrong("no gradient") if _is_grad(field) else self.tensor(field)
+
     def type_of(self, place: Place) -> Type:
         """What stands at a place."""
+        if place.kind == "grad":
+            return self.type_of(place.at)
         if place.kind == "generator":
             return Type((2,), int64)
         x = self.leaves[place.at] if place.kind == "arg" else self.state[place.at]
@@ -215,7 +233,7 @@ class Reader:
     def grad(self, field: Field) -> tuple:
         """A place and what is left in its `.grad`, None or a result."""
         where, what = field.items(2)
-        place = self.tensor(where)
+        place = self.owner(where)
         if what.value is None:
             return (place, None)
         if type(what.value) is not dict:
@@ -223,6 +241,23 @@ class Reader:
         entry, v = self.made(what)
         self.fitting(where, place, v)
         return (place, entry)
+
+    def condition(self, field: Field) -> Condition:
+        """What a path relied on about an argument."""
+        at, what, line = field.items(3)
+        if at.value is None:
+            text = None if line.value is None else line.text()
+            return Condition(None, None, what.flag(), text)
+        place = self.owner(at)
+        if place.kind != "arg":
+            at.wrong("the number of an argument that is a tensor")
+        text = None if line.value is None else line.text()
+        if type(what.value) is bool:
+            return Condition(place.at, None, what.value, text)
+        axes = len(self.leaves[place.at].shape)
+        strides = what.items(axes if what.value else 0)
+        found = tuple(n.integer(-(2**62), 2**62) for n in strides)
+        return Condition(place.at, found, False, text)
 
     # -- sizes
 
@@ -237,3 +272,12 @@ class Reader:
         left, sign, right, outcome = field.items(4)
         sizes = (left.size(self.symbols), right.size(self.symbols))
         return sizes[0], sign.word(SIGNS), sizes[1], outcome.flag()
+
+
+def _rows(field: Field) -> Iterator[Field]:
+    """Of a list that may be missing."""
+    return iter(()) if field.value is None else field.items()
+
+
+def _is_grad(field: Field) -> bool:
+    return type(field.value) is dict

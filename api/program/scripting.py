@@ -10,8 +10,11 @@ from ...tracer.pytree import rebuild
 from ...tracer.sizes import Dim
 from ..jit.entry import Entry
 from ..jit.jitted import Jitted
-from ..jit.recording import Again, Recording, record
+from ..jit.recording import Recording
+from ..jit.session import Again, record
 from ..jit.unpack import Kind, kinds_of
+from .hooks import hooked
+from .pinning import settled
 from .planning import Way, plan_of
 from .program import Program
 from .signature import Signature
@@ -44,21 +47,24 @@ class Script(Jitted):
         state, mode = State(self.__wrapped__), mode_of(self.__wrapped__)
         variants = _variants(self._name, self._entries_now(mode), state)
         if not variants:
-            raise TraceError(
-                f"{self._name} has no recording to save: call it with an example first"
-            )
+            why = [*self._report.reasons] or ["call it with an example first"]
+            raise TraceError(f"{self._name} has no recording to save: {why[-1]}")
         moded = any(v.training is not None for v in variants)
         program = Program(variants[0].signature, state.tensors, mode if moded else None)
         for variant in variants:
             program.include(variant)
         for path in (path for entry in self._all() for path in entry.tree.paths):
             program.ruled |= path.ruled  # type: ignore[attr-defined]
+            program.hooked |= hooked(path.waiting, state)  # type: ignore
         return program
 
     def _entries_now(self, mode: Optional[bool]) -> list[Entry]:
-        """What is kept, the last used first; without what has become stale."""
+        """What is kept in the modes of the last call, the last used first; without
+        what has become stale."""
         known = [*self._recent, *self._all()]
-        entries = list({id(entry): entry for entry in known}.values())
+        entries = list(
+            {id(e): e for e in known if _modes(e) == _modes(known[0])}.values()
+        )
         live = [e for e in entries if _mode(e) is not mode or _holds(e)]
         return sorted(live or entries[:1], key=lambda e: (not _holds(e), not e.grad))
 
@@ -139,6 +145,11 @@ def _mode(entry: Entry) -> Optional[bool]:
     return getattr(entry.tree.paths[0], "training", None) if entry.tree.paths else None
 
 
+def _modes(entry: Entry) -> tuple:
+    """Autocast and the default dtype, which settle what is computed."""
+    return id(entry.autocast), entry.dtype
+
+
 def _holds(entry: Entry) -> bool:
     """Whether the Python state that it read is still as it was."""
     return all(pins.hold() for pins in entry.pins)
@@ -148,11 +159,13 @@ def _variants(name: str, entries: Sequence[Entry], state: State) -> list[Variant
     """One for each signature and mode; exact ones before those of any size."""
     made: dict[Any, Variant] = {}
     for entry in entries:
-        signature = Signature(name, bare(entry.leaves), entry.spec)
-        variant = Variant(signature, _mode(entry))
         state.arguments = _names(state, entry)
-        for path in entry.tree.paths:
-            variant.add(plan_of(path, state))
+        plans = [plan_of(path, state) for path in entry.tree.paths]  # type: ignore
+        signature = Signature(name, bare(entry.leaves), entry.spec)
+        signature, plans = settled(signature, plans)
+        variant = Variant(signature, _mode(entry))
+        for plan in plans:
+            variant.add(plan)
         known = made.setdefault(variant.key, variant)
         if known is not variant and _holds(entry):
             known.merge(variant)

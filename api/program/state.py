@@ -48,7 +48,7 @@ class State:
 
     def _name_module(self, at: str, module: Module) -> None:
         """The largest keeps its names; others have that of their variable before."""
-        rows = [*module.named_parameters(), *module.named_buffers()]
+        rows = [*module.named_parameters(), *module.named_buffers(), *_plain(module)]
         new = [(name, t) for name, t in rows if id(t) not in self._names]
         dot = f"{at}." if self._names and at else ""
         for name, t in new:
@@ -152,6 +152,14 @@ def _named(f: types.FunctionType) -> Iterator[tuple[str, Any]]:
 def _names_in(code: types.CodeType) -> Iterable[str]:
     inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
     return [*code.co_names, *(name for c in inner for name in _names_in(c))]
+
+
+def _plain(module: Module) -> Iterator[tuple[str, Tensor]]:
+    """Tensors that are attributes of modules and nothing else."""
+    for at, below in module.named_modules():
+        for name, t in vars(below).items():
+            if isinstance(t, Tensor):
+                yield f"{at}.{name}" if at else name, t
 
 
 def _count(module: Module) -> int:

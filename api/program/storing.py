@@ -7,32 +7,39 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
-from ...tracer.errors import TraceError
+from ...tracer.errors import FormatError, TraceError
+from ...tracer.later import Later
 from ...tracer.pytree import Spec
 from ...tracer.sizes import Dim, Int
 from ...tracer.text import print_graph
 from ...tracer.types import BY_NUMPY, DType
+from ...tracer.where import user_level
 from ..arrays.scalars import in_host
 from ..files.contents import store
 from ..files.plain import SCALARS, dumps, encode_number, show
 from ..files.stored import kind_of
 from ..jit.unpack import Kind
-from .plan import MOST_PATHS, PLAIN_KINDS, Place, Plan
+from ..size import Size
+from .conditions import Condition
+from .plan import KINDS, MOST_PATHS, Place, Plan
 from .rules import arithmetic
 
 __all__ = ["save_program", "graph_key", "described"]
 
+loading = Later(".loading", __package__)
+
 _NONE: dict = {}
-_KINDS = {kind: name for name, kind in PLAIN_KINDS.items()}
+_KINDS = {kind: name for name, kind in KINDS.items()}
 
 
 def save_program(program: Any, f: Any, kernels: Mapping[str, Any] = _NONE) -> None:
     """Write a program to a path or a binary file object; `kernels` beside its tensors.
 
     Raises:
-        TraceError: it refers to an object that only this process has.
+        TraceError: it refers to an object that only this process has, or what was
+            written does not read back; nothing has changed.
         OSError: the path cannot be written; what was there is unchanged.
     """
     plans, lost = program.plans, sorted(program.ruled)
@@ -44,11 +51,36 @@ def save_program(program: Any, f: Any, kernels: Mapping[str, Any] = _NONE) -> No
     metadata = {"kind": "program", "structure": dumps(structure)}
     for n, plan in enumerate(plans):
         metadata[graph_key(n)] = print_graph(arithmetic(plan.guarded, lost))
-    if lost:
-        _warn(program.name, lost)
+    _warn(program, lost)
     arrays = {name: in_host(t._array) for name, t in program.tensors.items()}
     version = 2 if kernels or "signatures" in structure else 1
-    store(f, {**arrays, **kernels}, metadata, version)
+    version = 3 if any(map(_is_new, plans)) else version
+    store(f, {**arrays, **kernels}, metadata, version, _accepts(program))
+
+
+def _is_new(plan: Plan) -> bool:
+    """Whether it has what readers of version 2 do not know."""
+    return bool(plan.conditions or plan.preset) or _has(plan.spec, Size)
+
+
+def _has(spec: Any, kind: type) -> bool:
+    return spec is not None and (
+        spec.kind is kind or any(_has(below, kind) for below in spec.below)
+    )
+
+
+def _accepts(program: Any) -> Callable[[dict, dict], None]:
+    """Refuses a file that `load` would refuse, before it takes the place of another."""
+
+    def accept(arrays: dict, metadata: dict) -> None:
+        try:
+            loading.check_program(arrays, metadata)
+        except FormatError as error:
+            raise TraceError(
+                f"{program} cannot be kept in a file, nothing was written: {error}"
+            ) from error
+
+    return accept
 
 
 def _structure(program: Any) -> dict:
@@ -74,13 +106,21 @@ def described(variant: Any) -> str:
     return "\n".join([str([_path(plan) for plan in variant.plans]), *graphs])
 
 
-def _warn(name: str, lost: list[str]) -> None:
-    which = ", ".join(dict.fromkeys(lost))
-    warnings.warn(
-        f"{name}: a file holds no Python, so the custom derivative of {which} is left "
-        "out: the gradient of the loaded program is that of its arithmetic",
-        stacklevel=4,
-    )
+_HOOKS = "BackwardHookFunction"  # how a module lets its hooks see gradients
+
+
+def _warn(program: Any, lost: list[str]) -> None:
+    """Of what is Python and changes gradients, but not what is computed."""
+    rules = [name for name in dict.fromkeys(lost) if name != _HOOKS]
+    hooks = sorted(program.hooked) + ["a module"] * (_HOOKS in lost)
+    for what, of in ("custom derivative", rules), ("backward hook", hooks):
+        if of:
+            warnings.warn(
+                f"{program.name}: a file holds no Python, so the {what} of "
+                f"{', '.join(of)} is left out: the gradient of the loaded program is "
+                "that of its arithmetic",
+                stacklevel=user_level(),
+            )
 
 
 def graph_key(n: int) -> str:
@@ -141,6 +181,10 @@ def _int(n: Int) -> Any:
 
 
 def _path(plan: Plan) -> dict:
+    more = {
+        "preset": [_place(p) for p in plan.preset],
+        "given": [_condition(c) for c in plan.conditions],
+    }
     return {
         "inputs": [_place(p) for p in plan.inputs],
         "fresh": plan.fresh,
@@ -151,11 +195,19 @@ def _path(plan: Plan) -> dict:
         "unset": [_place(p) for p in plan.unset],
         "draws": _int(plan.blocks),
         "sizes": [[_int(a), sign, _int(b), out] for a, sign, b, out in plan.sizes],
+        **{name: rows for name, rows in more.items() if rows},
     }
 
 
+def _condition(c: Condition) -> list:
+    return [c.at, c.grad if c.strides is None else [*c.strides], c.line]
+
+
 def _place(place: Place) -> Any:
-    """A number for an argument, a name in the state, null for the generator."""
+    """A number for an argument, a name in the state, {"grad": either} for what is in
+    its `.grad`, null for the generator."""
+    if place.kind == "grad":
+        return {"grad": _place(place.at)}
     return None if place.kind == "generator" else place.at
 
 

@@ -6,11 +6,15 @@ from typing import Any, Callable, Optional
 
 from ...tracer.errors import TraceError
 from ...tracer.pytree import flatten
+from ..jit.closing import close_loops
 from ..jit.path import NotKept
-from ..jit.recording import Recording, record
+from ..jit.recording import Recording
+from ..jit.session import record
 from ..jit.symbols import bound_arguments, symbolic_shapes
 from ..jit.unpack import Kind, kinds_of
 from ..tensor import Tensor
+from .hooks import hooked
+from .pinning import settled
 from .planning import Way, plan_of
 from .program import Program
 from .signature import Signature
@@ -41,12 +45,15 @@ def trace(
     signature.check(leaves, spec)  # one symbol has one size
     recording = record(signature.name, f, args, {}, shapes)
     state = State(f, argument_names(f, args, {}))
-    program = Program(signature, state.tensors)
     try:
+        close_loops(recording)
         _check(recording)
         way = Way(recording, leaves)
-        program.add(plan_of(way, state))
+        signature, (plan,) = settled(signature, [plan_of(way, state)])
+        program = Program(signature, state.tensors)
+        program.add(plan)
         program.ruled |= way.ruled
+        program.hooked |= hooked(way.waiting, state)
     except NotKept as why:
         raise TraceError(f"{signature.name} cannot be traced: {why}") from None
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from typing import Any
+from typing import Any, Mapping
 
 from ...tracer.pytree import Spec
 from ...tracer.types import DTYPES
@@ -36,10 +36,10 @@ def value_of(field: Field, symbols: dict) -> Any:
 
 
 class Tree:
-    """Reads a Spec and counts its leaves."""
+    """Reads a Spec of containers of these kinds and counts its leaves."""
 
-    def __init__(self) -> None:
-        self.leaves = 0
+    def __init__(self, kinds: Mapping[str, type] = PLAIN_KINDS) -> None:
+        self.leaves, self.kinds = 0, kinds
 
     def read(self, field: Field) -> tuple[Any, int]:
         """The Spec and how many leaves it has."""
@@ -53,14 +53,14 @@ class Tree:
             self.leaves += 1
             return None
         tag, body = field.tag()
-        if tag in ("tuple", "list"):
-            below = tuple(self.spec(x, depth + 1) for x in body.items())
-            return Spec(PLAIN_KINDS[tag], None, below)
         if tag in ("dict", "ordered"):
             keys, below = self.pairs(body, depth)
-            return Spec(PLAIN_KINDS[tag], keys, below)
+            return Spec(self.kinds[tag], keys, below)
+        if tag in self.kinds:
+            below = tuple(self.spec(x, depth + 1) for x in body.items())
+            return Spec(self.kinds[tag], None, below)
         if tag != "named":
-            field.wrong("a tuple, list, dict, ordered or named")
+            field.wrong(f"a {', '.join(self.kinds)} or named")
         return self.named(body, depth)
 
     def pairs(self, field: Field, depth: int) -> tuple[tuple, tuple]:

@@ -11,7 +11,8 @@ from ...tracer.spelled import substitute
 from ..jit.path import NotKept
 from ..jit.tree import Tree, told
 from ..jit.unpack import Kind
-from .plan import Plan
+from .conditions import Condition
+from .plan import Place, Plan
 from .signature import Signature, same, within
 
 __all__ = ["Variant", "listed", "merged", "takers"]
@@ -41,8 +42,9 @@ class Variant:
         self.tree = Tree(signature.name)
 
     def __str__(self) -> str:
-        modes = {None: "", True: "  # train()", False: "  # eval()"}
-        return f"{self.signature}{modes[self.training]}"
+        modes = {None: [], True: ["train()"], False: ["eval()"]}
+        words = [*modes[self.training], *map(str, self.conditions.values())]
+        return f"{self.signature}{'  # ' * bool(words)}{', '.join(words)}"
 
     def add(self, plan: Plan) -> None:
         """Add a recorded path."""
@@ -60,10 +62,32 @@ class Variant:
         return {row for plan in self.plans for row in plan.sizes}
 
     @property
+    def conditions(self) -> dict[tuple, Condition]:
+        """What its paths relied on about the arguments, by key."""
+        return {c.key: c for plan in self.plans for c in plan.conditions}
+
+    @property
     def key(self) -> tuple:
         """What tells variants apart."""
         rows = frozenset(map(str, self.relied))
-        return self.signature.key, self.training, rows
+        grads = frozenset(self.unset), frozenset(self.preset)
+        return (
+            self.signature.key,
+            self.training,
+            rows,
+            frozenset(self.conditions),
+            grads,
+        )
+
+    @property
+    def unset(self) -> set[Place]:
+        """The tensors whose `.grad` must be None before."""
+        return {place for plan in self.plans for place in plan.unset}
+
+    @property
+    def preset(self) -> set[Place]:
+        """Those where it must be a tensor."""
+        return {place for plan in self.plans for place in plan.preset}
 
     def merge(self, other: "Variant") -> bool:
         """Add the ways that only `other` has; False if they cannot be together."""
@@ -86,7 +110,18 @@ class Variant:
         """
         sizes = self.signature.check(leaves, spec, hints)
         self._check(sizes)
+        for wanted in self.conditions.values():
+            self._check_condition(wanted, leaves)
         return sizes
+
+    def _check_condition(self, wanted: Condition, leaves: list) -> None:
+        given = wanted.given(leaves)
+        if given is not None:
+            at = f" at {wanted.line}" if wanted.line else ""
+            raise GuardError(
+                f"{self.signature}: {given}, expected {wanted}: its result depends on "
+                f"that{at}, and it was recorded with no other"
+            )
 
     def _check(self, sizes: dict[str, Int]) -> None:
         for left, sign, right, outcome in self.relied:
@@ -112,7 +147,9 @@ class Variant:
             self._check(sizes)
         except GuardError:
             return False
-        return other.ways <= self.ways
+        same = self.conditions.keys() <= other.conditions.keys()
+        same = same and self.unset <= other.unset and self.preset <= other.preset
+        return same and other.ways <= self.ways
 
 
 def _serves(kind: Any, x: Any, sizes: dict[str, Int]) -> bool:
@@ -191,6 +228,8 @@ def merged(variants: Iterable[Variant]) -> list[Variant]:
 
 class _Branch:
     """A plan in the form in which a Tree takes a path."""
+
+    closed = False
 
     def __init__(self, plan: Plan):
         self.plan, self.program = plan, plan.graph

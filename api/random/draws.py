@@ -83,7 +83,7 @@ def _float_type(name: str, dtype: Optional[DType]) -> DType:
     return kind
 
 
-def _sampler(draw: Callable, name: str, text: str) -> Any:
+def _sampler(draw: Callable, name: str, text: str) -> Callable[..., Tensor]:
     @placed
     def sample(
         *shape: Any,
@@ -114,7 +114,7 @@ rand = _sampler(uniform, "rand", "Uniform random numbers in [0, 1)")
 randn = _sampler(standard_normal, "randn", "Normal random numbers (mean 0, variance 1)")
 
 
-def _sampler_like(like: Callable, name: str) -> Any:
+def _sampler_like(like: Callable, name: str) -> Callable[..., Tensor]:
     @placed_like
     def sample_like(
         input: Tensor, *, dtype: Optional[DType] = None, **options: Any

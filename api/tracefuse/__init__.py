@@ -31,7 +31,9 @@ from tracefuse.api.arrays.indexing import *
 from tracefuse.api.arrays.inplace import *
 from tracefuse.api.arrays.interop import *
 from tracefuse.api.arrays.joining import *
+from tracefuse.api.arrays.memory import *
 from tracefuse.api.arrays.legacy import *
+from tracefuse.api.math.integrals import *
 from tracefuse.api.math.middle import *
 from tracefuse.api.math.moments import *
 from tracefuse.api.random.multinomial import *
@@ -47,6 +49,7 @@ from tracefuse.api.math.scans import *
 from tracefuse.api.arrays.scattering import *
 from tracefuse.api.arrays.searching import *
 from tracefuse.api.arrays.shapes import *
+from tracefuse.api.arrays.shared import *
 from tracefuse.api.arrays.sorting import *
 from tracefuse.api.arrays.spacing import *
 from tracefuse.api.tensor import *
@@ -72,7 +75,8 @@ from tracefuse.tracer.later import late as _late
 # Imported when first used: much of what `import tracefuse` would cost.
 __getattr__, __dir__ = _late(
     __name__,
-    "amp autograd backends cpu cuda data func jit linalg nn optim profiler utils",
+    "accelerator amp autograd backends cpu cuda data distributions func jit linalg nn "
+    "optim profiler testing utils",
     checkpoint="tracefuse.api.autograd.remat",
     custom_jvp="tracefuse.api.autograd.custom_jvp",
     custom_vjp="tracefuse.api.autograd.custom_vjp",
@@ -86,16 +90,19 @@ if _typing.TYPE_CHECKING:
     from tracefuse.api.autograd.remat import checkpoint as checkpoint
     from tracefuse.api.files.saving import *
     from tracefuse.api.profiler.printed import *
+    from tracefuse import accelerator as accelerator
     from tracefuse import amp as amp
     from tracefuse import autograd as autograd
     from tracefuse import backends as backends
     from tracefuse import cpu as cpu
     from tracefuse import cuda as cuda
     from tracefuse import data as data
+    from tracefuse import distributions as distributions
     from tracefuse import func as func
-    from tracefuse.jit import _face as jit  # a module to import, a function to call
+    from tracefuse.jit import jit as jit  # a module to import, a function to call
     from tracefuse import linalg as linalg
     from tracefuse import nn as nn
     from tracefuse import optim as optim
     from tracefuse import profiler as profiler
+    from tracefuse import testing as testing
     from tracefuse import utils as utils

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable
+from typing import Any, Callable, ParamSpec
 
 from ...autodiff.vjp import vjp
 from ...tracer.graph import constant
@@ -12,8 +12,12 @@ from .runs import Argnums, Run, name_of, recorded, recorder
 
 __all__ = ["grad", "value_and_grad", "grad_and_value"]
 
+P = ParamSpec("P")
 
-def grad(f: Callable, argnums: Argnums = 0, has_aux: bool = False) -> Callable:
+
+def grad(
+    f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, Any]:
     """The function whose value is the gradient of `f` by argument `argnums`.
 
     `f` returns a scalar tensor (with `has_aux` a pair (scalar, anything)). Arguments
@@ -36,8 +40,8 @@ def grad(f: Callable, argnums: Argnums = 0, has_aux: bool = False) -> Callable:
 
 
 def grad_and_value(
-    f: Callable, argnums: Argnums = 0, has_aux: bool = False
-) -> Callable:
+    f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, tuple[Any, Any]]:
     """As `value_and_grad`, the gradient first (the order of torch.func)."""
     both = value_and_grad(f, argnums, has_aux)
 
@@ -50,8 +54,8 @@ def grad_and_value(
 
 
 def value_and_grad(
-    f: Callable, argnums: Argnums = 0, has_aux: bool = False
-) -> Callable:
+    f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, tuple[Any, Any]]:
     """The function that returns (value of `f`, its gradient by `argnums`).
 
     RuntimeError when `f` does not return a scalar tensor; TypeError when an argument

@@ -8,7 +8,7 @@ batched over the unit tangents of an argument (`jacfwd`).
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Callable, Optional, ParamSpec, Sequence
 
 from ...autodiff.jvp import jvp
 from ...autodiff.vjp import vjp
@@ -24,14 +24,16 @@ from .runs import Argnums, Run, name_of, recorded, tensors
 
 __all__ = ["jacrev", "jacfwd", "jacobian", "hessian"]
 
+P = ParamSpec("P")
+
 
 def jacrev(
-    f: Callable,
+    f: Callable[P, Any],
     argnums: Argnums = 0,
     has_aux: bool = False,
     *,
     chunk_size: Optional[int] = None,
-) -> Callable:
+) -> Callable[P, Any]:
     """The function whose value is the Jacobian of `f`, by reverse mode.
 
     For every leaf of the output it has the structure of the argument (of a tuple of
@@ -52,12 +54,12 @@ def jacrev(
 
 
 def jacfwd(
-    f: Callable,
+    f: Callable[P, Any],
     argnums: Argnums = 0,
     has_aux: bool = False,
     *,
     randomness: str = "error",
-) -> Callable:
+) -> Callable[P, Any]:
     """The function whose value is the Jacobian of `f`, by forward mode.
 
     The result is as that of `jacrev`; the cost is about as many runs of `f` as the
@@ -75,7 +77,9 @@ def jacfwd(
 jacobian = jacrev
 
 
-def hessian(f: Callable, argnums: Argnums = 0, has_aux: bool = False) -> Callable:
+def hessian(
+    f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, Any]:
     """The function whose value is the Hessian of `f`: forward over reverse mode.
 
     For `f` of one tensor that returns a scalar it is square: [*shape, *shape]. Of a

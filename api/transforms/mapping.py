@@ -8,7 +8,7 @@ reads is shared by all examples.
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, ParamSpec, TypeVar
 
 from ...tracer.pytree import flatten, rebuild
 from ..tensor import Tensor
@@ -18,11 +18,14 @@ from .scope import Scope
 
 __all__ = ["vmap"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _GIVEN = object()  # stands for an argument that was not given
 
 
 def vmap(
-    f: Callable,
+    f: Callable[P, R],
     in_axes: Any = 0,
     out_axes: Any = 0,
     randomness: str = "error",
@@ -31,7 +34,7 @@ def vmap(
     axis_size: Optional[int] = None,
     in_dims: Any = _GIVEN,
     out_dims: Any = _GIVEN,
-) -> Callable:
+) -> Callable[P, R]:
     """`f` of one example as a function of many: mapped over an axis of its arguments.
 
     `in_axes` names the axis of each argument: an int, None (shared by all examples),
@@ -53,15 +56,7 @@ def vmap(
     >>> vmap(tracefuse.dot, in_axes=(0, None))(x, w)
     tensor([21., 43.])
     """
-    if randomness not in ("error", "different", "same"):
-        raise RuntimeError(
-            "Only allowed values for randomness are 'error', 'different', or 'same'. "
-            f"Got {randomness}"
-        )
-    if chunk_size is not None and chunk_size < 1:
-        raise ValueError(
-            f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})"
-        )
+    _check_options(randomness, chunk_size)
     as_torch = in_dims is not _GIVEN or out_dims is not _GIVEN
     mapped = _Mapped(
         f,
@@ -79,6 +74,18 @@ def vmap(
     return outer
 
 
+def _check_options(randomness: str, chunk_size: Optional[int]) -> None:
+    if randomness not in ("error", "different", "same"):
+        raise RuntimeError(
+            "Only allowed values for randomness are 'error', 'different', or 'same'. "
+            f"Got {randomness}"
+        )
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(
+            f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})"
+        )
+
+
 class _Mapped:
     """The function of many examples, in the recording that is on."""
 
@@ -92,8 +99,10 @@ class _Mapped:
         named: Optional[int],
     ):
         where = f"vmap({name_of(f)}"
-        self.ins = Axes(in_axes, f"{where}, in_axes={in_axes})", "inputs")
-        self.outs = Axes(out_axes, f"{where}, out_axes={out_axes})", "outputs")
+        self.word = "dims" if named is None else "axes"  # PyTorch's, or JAX's
+        ins, outs = f"in_{self.word}={in_axes}", f"out_{self.word}={out_axes}"
+        self.ins = Axes(in_axes, f"{where}, {ins})", "inputs")
+        self.outs = Axes(out_axes, f"{where}, {outs})", "outputs")
         self.f, self.scope, self.size, self.named = f, scope, size, named
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -122,7 +131,8 @@ class _Mapped:
             if not isinstance(x, Tensor) and axis is not None:
                 raise ValueError(
                     f"{self.outs.where}: `{name_of(self.f)}` must only return Tensors, "
-                    f"got type {type(x)}. Did you mean to set out_axes to None for it?"
+                    f"got type {type(x)}. Did you mean to set out_{self.word} to None "
+                    "for it?"
                 )
         made = scope.close([x for x, _ in pairs if isinstance(x, Tensor)])
         leaves = [
@@ -137,7 +147,7 @@ class _Mapped:
             if made.differs(x):
                 raise ValueError(
                     f"{self.outs.where}: `{name_of(self.f)}` can not return a tensor "
-                    "that differs by example when its out_axes is None"
+                    f"that differs by example when its out_{self.word} is None"
                 )
             return x
         value = made.of(x)

@@ -20,7 +20,7 @@ from ..tensor import Tensor, wrap
 __all__ = ["Run", "Argnums", "name_of", "recorded", "recorder", "result", "tensors"]
 
 # It brings much of `jit`, which not every program wants.
-recording = Later("..jit.recording", __package__)
+recording = Later("..jit.session", __package__)
 
 Argnums = Union[int, tuple]
 

@@ -7,16 +7,22 @@ from typing import Any, Iterable, Optional
 
 import numpy as np
 
+from ...tracer.elsewhere import Elsewhere
 from ...tracer.types import DType
 from ...tracer.views import PLAIN
 from ..random.generator import Generator
 from ..tensor import Tensor
 from .reach import reach
 
-__all__ = ["difference", "differs", "left_behind"]
+__all__ = ["difference", "differs", "left_behind", "on_host"]
 
 # Of the largest number in an array: kernels may add in another order.
 TOLERANCE = {"float16": 1e-2, "bfloat16": 5e-2, "float32": 1e-4, "float64": 1e-9}
+
+
+def on_host(array: Any) -> np.ndarray:
+    """The numbers of an array, wherever it lies, in an array of their own."""
+    return np.array(array.numpy() if isinstance(array, Elsewhere) else array)
 
 
 def left_behind(roots: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -24,7 +30,7 @@ def left_behind(roots: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, x in reach(roots):
         if isinstance(x, Tensor):
-            found[name] = (np.array(x._array), bool(x.requires_grad))
+            found[name] = (on_host(x._array), bool(x.requires_grad))
         elif isinstance(x, np.ndarray):
             found[name] = (np.array(x), False)
         elif isinstance(x, Generator):
@@ -62,7 +68,7 @@ def _is_array(x: Any) -> bool:
 
 def differs(plain: Any, compiled: Any, slack: float = 1) -> Optional[str]:
     """In words, how two arrays differ; None if they agree as far as their type goes."""
-    a, b = np.asarray(plain), np.asarray(compiled)
+    a, b = on_host(plain), on_host(compiled)
     if a.dtype != b.dtype or a.shape != b.shape:
         kinds = [f"{x.dtype.name}{list(x.shape)}" for x in (a, b)]
         return f"is {kinds[0]} in plain Python, {kinds[1]} compiled"

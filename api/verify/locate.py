@@ -1,15 +1,13 @@
 """Which operation is it? The recorded program, computed node by node both ways.
 
-The oracle (tracer/interpret.py) says what each node is. Then each operation is
-compiled alone, on the oracle's numbers; then each kernel of the plan; then the whole
-program. The first that differs is named, with the user's line.
+The oracle (tracer/interpret.py) says in host memory what each node is. Then each
+operation is compiled alone, on the oracle's numbers; then each kernel of the plan; then
+the whole program. The first that differs is named, with the user's line.
 """
 
 from __future__ import annotations
 
 from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
-
-import numpy as np
 
 from ...kernels.fusion import plan
 from ...tracer.control import GRAPHS, count
@@ -19,8 +17,9 @@ from ...tracer.record import Recorder, state
 from ...tracer.simplify import simplify
 from ...tracer.sizes import guess
 from ..engine import executable
+from ..place import copies
 from ..tensor import Tensor
-from .compare import differs
+from .compare import differs, on_host
 
 __all__ = ["Sandboxed", "first_difference", "other_program", "sandboxed"]
 __all__ += ["tensors"]
@@ -32,11 +31,12 @@ class Sandboxed(NamedTuple):
     graph: Graph
     arrays: list
     results: int  # how many of the outputs, the first, are tensors in the result
+    device: Any = None  # on which it runs (None: in host memory)
 
 
 def sandboxed(name: str, function: Callable, args: tuple, kwargs: dict) -> Sandboxed:
     """Record the function without changing a tensor of the outside."""
-    rec = Recorder(name, interpret)
+    rec = Recorder(name, _by_meaning)
     before, watcher = state.recorder, guess.watcher
     try:
         state.recorder, guess.watcher = rec, rec.size_guess
@@ -47,6 +47,12 @@ def sandboxed(name: str, function: Callable, args: tuple, kwargs: dict) -> Sandb
         rec.undo()
 
 
+def _by_meaning(graph: Graph, arrays: Sequence, device: Any = None) -> list:
+    """What a recording asks for, node by node; where the program runs."""
+    found = interpret(graph, [*map(on_host, arrays)])
+    return found if device is None else [copies.moved(a, device) for a in found]
+
+
 def _program(rec: Recorder, out: Any) -> Sandboxed:
     outputs = [rec.value_of(t) for t in tensors(out)]
     results = len(outputs)
@@ -54,9 +60,9 @@ def _program(rec: Recorder, out: Any) -> Sandboxed:
     outputs += rec._held()
     outputs += [v for v, _ in rec.guards]
     inputs = [i.value for i in rec.inputs]
-    arrays = [np.array(v.data) for v in inputs]
+    arrays = [on_host(v.data) for v in inputs]
     graph = simplify(Graph(rec.name, inputs, outputs))
-    return Sandboxed(graph, arrays, results)
+    return Sandboxed(graph, arrays, results, rec.device)
 
 
 def tensors(x: Any) -> Iterator[Tensor]:
@@ -74,19 +80,19 @@ def first_difference(program: Sandboxed) -> Optional[str]:
     graph, known = program.graph, values(program.graph, program.arrays)
     for look in (_operations, _kernels):
         for part, inputs, what in look(graph):
-            why = _wrong(part, [known[v.id] for v in inputs], part.outputs)
+            why = _wrong(part, [known[v.id] for v in inputs], program.device)
             if why:
                 return f"{what}: it {why}"
-    why = _wrong(graph, program.arrays, graph.outputs)
+    why = _wrong(graph, program.arrays, program.device)
     return f"the program as a whole ({graph.name}): it {why}" if why else None
 
 
-def _wrong(part: Graph, arrays: Sequence, outputs: Any) -> Optional[str]:
-    if not outputs:
+def _wrong(part: Graph, arrays: Sequence, device: Any) -> Optional[str]:
+    if not part.outputs:
         return None
     right = interpret(part, arrays)
     try:
-        compiled = executable(part)(*arrays)
+        compiled = executable(part, device=device)(*arrays)
     except Exception as error:
         return f"raises {error!r} when compiled"
     for a, b in zip(right, compiled):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Callable, Iterator, Optional
 
 import numpy as np
 
+from ...tracer.elsewhere import away
 from ...tracer.errors import VerifyError
 from ...tracer.interpret import values
 from ...tracer.record import state
 from ...tracer.types import bfloat16, float16, float32, float64
-from ..backends import ORACLE, using
+from ..backends import ORACLE, gpu_programs, using
 from ..config import config
 from ..jit.jitted import Jitted
 from ..tensor import Tensor
-from .compare import apart, difference, left_behind
+from .compare import apart, difference, left_behind, on_host
 from .locate import Sandboxed, first_difference, other_program, sandboxed, tensors
+from .oracle import Oracle
 from .reach import roots_of
 from .snapshot import Snapshot
 
@@ -59,10 +61,14 @@ def verified(
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """Nothing is compiled in here: not by other functions, not for gradients."""
+    """Nothing is compiled in here: not by other functions, not for gradients, and
+    not for a GPU, whose tensors are computed with on copies in host memory."""
     before, config.disable_jit = config.disable_jit, True
     try:
-        with using(ORACLE):
+        with ExitStack() as inside:
+            inside.enter_context(using(ORACLE))
+            if away.used:
+                inside.enter_context(gpu_programs.made_by(Oracle))
             yield
     finally:
         config.disable_jit = before
@@ -153,9 +159,10 @@ def _beside_reference(program: Sandboxed, plain: Any, compiled: Any) -> Optional
 
 
 def _error(right: np.ndarray, t: Tensor) -> float:
+    found = on_host(t._array)
     with np.errstate(all="ignore"):
-        off = np.abs(right - t._array.astype(np.float64))
-    return float(off[apart(right, t._array, 1e-300)].max(initial=0))
+        off = np.abs(right - found.astype(np.float64))
+    return float(off[apart(right, found, 1e-300)].max(initial=0))
 
 
 def _largest(right: np.ndarray) -> float:

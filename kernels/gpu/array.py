@@ -222,6 +222,8 @@ class DeviceArray(Elsewhere):
         """Version 3. bfloat16 has no name there: AttributeError (DLPack has one)."""
         if self.dtype.kind not in "biuf":
             raise AttributeError(f"{self.dtype.name} has no __cuda_array_interface__")
+        self.device.flush()
+        self.device.shares = True
         return {
             "shape": self.shape,
             "typestr": self.dtype.str,
@@ -245,6 +247,8 @@ class DeviceArray(Elsewhere):
         """A capsule; `stream` is the consumer's (-1: it takes care itself)."""
         if dl_device not in (None, self.device.dlpack) or copy:
             raise BufferError("DLPack shares memory as it is: copy it first")
+        self.device.flush()
+        self.device.shares = True
         if stream != -1:
             self.device.lead(1 if stream is None else stream)
         return export_dlpack(self, max_version is not None and max_version[0] >= 1)

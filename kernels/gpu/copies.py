@@ -60,6 +60,7 @@ def copy_into(out: Any, source: Any, casting: str = "unsafe") -> None:
         np.copyto(out, source.numpy(), casting="unsafe")
         return
     device = out.device
+    device.flush()  # what waits reads what is there now
     source = _there(device, source, out)
     if source.shape != out.shape:
         if np.broadcast_shapes(source.shape, out.shape) != out.shape:

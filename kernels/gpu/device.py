@@ -15,6 +15,7 @@ from typing import Any, Callable, Hashable, Iterator, Optional, Sequence
 import numpy as np
 
 from ...tracer.errors import DeviceError
+from ...tracer.where import user_line
 from ..triton.kernel import Config, Kernel
 from ..triton.native.binary import Binary
 from .array import DeviceArray, span
@@ -25,7 +26,16 @@ from .streams import Launcher, Recording, Stream
 
 __all__ = ["Device"]
 
+TOLD = 1 << 20  # bytes from which on a block knows the line that asked for it
+LOADED = 4096  # kernels that are remembered; programs hold theirs themselves
 OLDEST = (8, 0)  # what Triton's kernels want: an A100 or newer
+
+
+class Here(threading.local):
+    """What a thread does on a device; its stream besides, once it has one."""
+
+    lane: Hashable = None  # of the graph that it captures
+    piece: Any = None  # the eager work to which it adds
 
 
 class Device(Hardware):
@@ -35,7 +45,11 @@ class Device(Hardware):
         self.pool = Pool(self, f"cuda:{self.index} ({self.name})")
         self.host_pool = Pool(PinnedSource(self), "pinned host memory")
         self.checks: dict[Callable[[], None], None] = {}
-        self._thread = threading.local()
+        self.waiting: dict[Any, None] = {}  # pieces of eager work (pending.py)
+        self.pieces: dict[tuple, Any] = {}  # what runs them, by their structure
+        self.order = threading.RLock()  # held while there is something done to them
+        self.shares = False  # whether another library has seen memory of ours
+        self._thread = Here()
         self._launchers: dict[tuple[Kernel, Config], Launcher] = {}
 
     def __repr__(self) -> str:
@@ -54,6 +68,13 @@ class Device(Hardware):
         have, need = (".".join(map(str, c)) for c in (self.capability, OLDEST))
         return f"{self.name} has compute capability {have}, kernels need {need}"
 
+    def flush(self) -> None:
+        """Let the pieces of eager work run that wait: before all else that is done."""
+        while self.waiting:
+            with self.order:
+                for piece in [*self.waiting]:
+                    piece.run()
+
     # Streams
 
     @property
@@ -70,29 +91,32 @@ class Device(Hardware):
     @contextmanager
     def on(self, stream: Stream) -> Iterator[Stream]:
         """Make a stream the current one of this thread for a while."""
+        self.flush()
         before = self.stream
         self._thread.stream = stream
         try:
             yield stream
+            self.flush()
         finally:
             self._thread.stream = before
 
     def use(self, stream: Stream) -> None:
         """Make a stream the current one of this thread from now on."""
         self._check_usable()
+        self.flush()
         self.enter_thread()
         self._thread.stream = stream
 
     @property
     def lane(self) -> Hashable:
         """Whose memory the pool gives: the stream's, or that of a captured graph."""
-        found = getattr(self._thread, "lane", None)
+        found = self._thread.lane
         return self.stream.handle if found is None else found
 
     @property
     def capturing(self) -> bool:
         """Whether this thread captures instead of running."""
-        return getattr(self._thread, "lane", None) is not None
+        return self._thread.lane is not None
 
     def capture(self, run: Callable[[], Any], lane: Hashable) -> tuple[Any, Recording]:
         """What `run` returns, and the work it gave to the device: recorded, not done.
@@ -113,6 +137,7 @@ class Device(Hardware):
     def synchronize(self) -> None:
         """Wait until all streams are done; raises what checks on the device found."""
         self.refuse_capture("synchronize")
+        self.flush()
         self.wait_all()
         self.settle()
 
@@ -127,7 +152,9 @@ class Device(Hardware):
         """A contiguous array of nobody-knows-what; OutOfMemoryError without room."""
         shape, dtype = tuple(shape), np.dtype(dtype)
         size = prod(shape) * dtype.itemsize
-        memory = self.memory(size, label or (shape, dtype))
+        if label is None:  # finding the line costs more than a small block is worth
+            label = shape, dtype, user_line() if size >= TOLD else None
+        memory = self.memory(size, label)
         return DeviceArray(self, memory, memory.ptr, shape, None, dtype)
 
     def memory(self, size: int, label: Any = None) -> Memory:
@@ -142,6 +169,8 @@ class Device(Hardware):
         Returns when the host array may change, except for pinned memory: then at once,
         and the array must stay as it is until the current stream has come so far.
         """
+        if out is not None:
+            self.flush()
         host = np.asarray(host, order="C")
         out = self.empty(host.shape, host.dtype) if out is None else out
         _check_alike(out, host)
@@ -209,6 +238,7 @@ class Device(Hardware):
 
     def copy(self, out: DeviceArray, array: DeviceArray) -> None:
         """Copy between contiguous arrays of equal shape and type on this device."""
+        self.flush()
         _check_alike(out, array)
         if array.nbytes and out.ptr != array.ptr:
             self.copy_within(out.ptr, array.ptr, array.nbytes)
@@ -225,6 +255,8 @@ class Device(Hardware):
         found = self._launchers.get((kernel, config))
         if found is None:
             self._check_usable()
+            while len(self._launchers) >= LOADED:
+                self._launchers.pop(next(iter(self._launchers)), None)
             found = self.load(kernel, config, binary)
             self._launchers[kernel, config] = found
         return found

@@ -11,12 +11,12 @@ from typing import Any, Callable, Optional, Sequence
 
 from ...tracer.elsewhere import common_device
 from ...tracer.graph import Graph, Value, here, make, placeholder
-from ...tracer.sizes import broadcast
 from ...tracer.structure import freeze_attrs
 from ...tracer.types import BY_NUMPY, DType
 from ...tracer.where import user_line
 from .array import DeviceArray
 from .device import Device
+from .pending import defers, piece_of, pointwise_of
 from .programs import machine_of, program
 
 __all__ = ["compute", "pointwise"]
@@ -40,14 +40,16 @@ def compute(
 
 def pointwise(op: str, arrays: Sequence, dtypes: Sequence[DType]) -> DeviceArray:
     """A pointwise primitive on arrays that are first cast and broadcast."""
-    device = common_device(arrays)
+    device: Any = common_device(arrays)
+    dtypes = tuple(dtypes)
+    if defers(device):
+        with device.order:
+            return piece_of(device).add(op, arrays, dtypes)
 
     def build(inputs: list) -> Value:
-        shape = broadcast(*[v.shape for v in inputs])
-        cast = [v.cast(d).expand(shape) for v, d in zip(inputs, dtypes)]
-        return make(op, tuple(cast))
+        return pointwise_of(op, inputs, dtypes)
 
-    key = (op, tuple(dtypes), _kinds(arrays))
+    key = (op, dtypes, _kinds(arrays))
     return _find(device, key, build, arrays)(*arrays)[0]
 
 

@@ -21,6 +21,8 @@ def from_dlpack(device: Device, other: Any) -> DeviceArray:
     where = tuple(int(n) for n in other.__dlpack_device__())
     if where != device.dlpack:
         raise DeviceError(f"{device!r} is {device.dlpack} to DLPack, the array {where}")
+    device.flush()
+    device.shares = True
     stream = device.stream.handle if where[0] != CPU else None
     memory, shape, strides, dtype, _ = read_capsule(_capsule(other, stream))
     return DeviceArray(device, memory, memory.ptr, shape, strides, dtype)
@@ -42,6 +44,8 @@ def from_cuda_array(device: Device, other: Any) -> DeviceArray:
     interface = other.__cuda_array_interface__
     if interface.get("mask") is not None:
         raise DeviceError("a masked array is no tensor")
+    device.flush()
+    device.shares = True
     ptr, shape, strides, dtype = describe(interface)
     if interface.get("stream"):
         device.follow(interface["stream"])

@@ -12,6 +12,7 @@ A captured graph works on the addresses that it was captured with.
   graph waits: another capture of the same program takes turns with it (a training loop
   that keeps the last loss needs two). With all of them held, the program runs as it
   would without graphs. So what a caller holds never changes, and nothing is copied.
+- Numbers of the host (a learning rate) have places of their own (parameters.py).
 - Memory of a graph belongs to a lane of its own: what is scratch for one capture is for
   the next one too, since they run one after the other.
 """
@@ -25,7 +26,9 @@ from typing import Any, Callable, Optional, Sequence
 from ...tracer.errors import DeviceError, OutOfMemoryError
 from .array import DeviceArray
 from .device import Device
+from .parameters import Parameters
 from .streams import Recording, Stream
+from .watching import watching
 
 __all__ = ["Replayed"]
 
@@ -53,26 +56,38 @@ class Captured:
     def __init__(
         self, inputs: Arrays, outputs: Arrays, work: Recording, checks: Sequence
     ):
-        self.inputs, self.outputs, self.work = tuple(inputs), tuple(outputs), work
+        self.inputs, self.work = tuple(inputs), work
         self.checks = dict.fromkeys(checks)
         places = {id(a): n for n, a in enumerate(inputs)}
-        self.handed_on = [places.get(id(a)) for a in self.outputs]
-        fresh = [a for a, own in zip(self.outputs, self.handed_on) if own is None]
-        self.memories = {id(a.memory): a.memory for a in fresh}
+        memories: dict[int, Any] = {}
+        for a in outputs:
+            if id(a) not in places:
+                memories.setdefault(id(a.memory), a.memory)
+        self.memories = tuple(memories.values())
+        at = {key: n for n, key in enumerate(memories)}
+        # Of each output: the input that it is, or itself and whose memory it is in.
+        self.outputs = tuple(
+            [(places.get(id(a)), a, at.get(id(a.memory), -1)) for a in outputs]
+        )
         self.leases: list[weakref.ref] = []
 
     @property
     def held(self) -> bool:
         """Whether somebody has a result of the last replay."""
-        return any(lease() is not None for lease in self.leases)
+        for lease in self.leases:
+            if lease() is not None:
+                return True
+        return False
 
     def lend(self, inputs: Arrays) -> tuple[DeviceArray, ...]:
         """The results, as arrays of whoever called with these inputs."""
-        leases = {key: Lease(memory) for key, memory in self.memories.items()}
-        self.leases = [weakref.ref(lease) for lease in leases.values()]
+        leases = [Lease(memory) for memory in self.memories]
+        self.leases = [*map(weakref.ref, leases)]
         return tuple(
-            inputs[own] if own is not None else array.held_by(leases[id(array.memory)])
-            for array, own in zip(self.outputs, self.handed_on)
+            [
+                array.held_by(leases[at]) if own is None else inputs[own]
+                for own, array, at in self.outputs
+            ]
         )
 
 
@@ -81,6 +96,7 @@ class Replayed:
 
     `run(*inputs)` takes DeviceArrays, launches on the current stream and returns its
     outputs: fresh arrays, or inputs. `written` numbers the inputs that it writes to.
+    Inputs may also be small arrays of the host, at the same places each time.
 
     The first call runs it as it is, so that kernels are compiled and chosen; later ones
     replay. `refused` says why it cannot be captured (None: it can).
@@ -92,23 +108,58 @@ class Replayed:
         self.captures: list[Captured] = []
         self.own: list[Optional[DeviceArray]] = []
         self.streams: list[Stream] = []  # the last one used
+        self.numbers: Optional[Parameters] = None
+        self.beside: tuple[int, ...] = ()  # which inputs these are
+        self.fixed: tuple = ()  # the inputs that were where they always are
+        self.moving: tuple[tuple[int, DeviceArray], ...] = ()  # all others' buffers
         self.warm = False
         self._lane = object()
         self._lock = threading.Lock()
         weakref.finalize(self, _over, device, self._lane, self.streams)
 
-    def __call__(self, *inputs: DeviceArray) -> tuple[DeviceArray, ...]:
+    def __call__(self, *inputs: Any) -> tuple[DeviceArray, ...]:
         """The outputs; what was returned before and is still held stays as it is."""
+        if self.device.waiting:
+            self.device.flush()
+        if self.device.capturing:
+            return tuple(self.run(*inputs))
         with self._lock:
-            chosen = self._choose(inputs) if self.warm else None
+            stream = self.device.stream
+            self._follow(stream)
+            if self.beside or not self.warm:
+                inputs = self._with_numbers(inputs)
+            apart = watching.program is not None or not self.warm
+            chosen = None if apart else self._choose(inputs)
             self.warm = True
             if chosen is None:
                 return tuple(self.run(*inputs))
-            return self._replay(chosen, inputs)
+            return self._replay(chosen, inputs, stream)
+
+    def _follow(self, stream: Stream) -> None:
+        """All that was given to another stream before comes first."""
+        if not self.streams or self.streams[-1] is not stream:
+            if self.streams:
+                stream.wait_stream(self.streams[-1])
+            self.streams[:] = [stream]
+
+    def _with_numbers(self, inputs: tuple) -> tuple:
+        """The inputs, those of the host in their places on the device."""
+        if self.numbers is None:
+            every = enumerate(inputs)
+            places = [n for n, a in every if not isinstance(a, DeviceArray)]
+            if not places:
+                return inputs
+            self.beside = tuple(places)
+            self.numbers = Parameters(self.device, [inputs[n] for n in places])
+        self.numbers.write([inputs[n] for n in self.beside])
+        given = list(inputs)
+        for n, array in zip(self.beside, self.numbers.views):
+            given[n] = array
+        return tuple(given)
 
     def _choose(self, inputs: Arrays) -> Optional[Captured]:
         """A capture that nobody holds a result of, an old one or a new one."""
-        if self.refused or self.device.capturing or not self._placed(inputs):
+        if self.refused or not self._placed(inputs):
             return None
         for each in self.captures:
             if not each.held:
@@ -117,6 +168,22 @@ class Replayed:
 
     def _placed(self, inputs: Arrays) -> bool:
         """Give buffers to inputs that turned up elsewhere: older captures are void."""
+        if not self._unmoved(inputs):
+            self._place(inputs)
+        for n, _ in self.moving:
+            if not inputs[n].contiguous:
+                return False
+        return True
+
+    def _unmoved(self, inputs: Arrays) -> bool:
+        """Whether those that have no buffer are the very arrays of the last call."""
+        if not self.captures:
+            return False
+        if not self.moving:  # tuples compare by identity, without a loop in Python
+            return inputs == self.fixed
+        return all([a is None or a is b for a, b in zip(self.fixed, inputs)])
+
+    def _place(self, inputs: Arrays) -> None:
         self.own = self.own or [None] * len(inputs)
         before = self.captures[0].inputs if self.captures else inputs
         triples = enumerate(zip(self.own, before, inputs))
@@ -127,8 +194,9 @@ class Replayed:
         for n in moved:
             shape, dtype = inputs[n].shape, inputs[n].dtype
             self.own[n] = self.device.empty(shape, dtype, "input of a graph")
-        pairs = zip(self.own, inputs)
-        return all(own is None or given.contiguous for own, given in pairs)
+        pairs = [*zip(self.own, inputs)]
+        self.fixed = tuple([given if own is None else None for own, given in pairs])
+        self.moving = tuple([(n, a) for n, a in enumerate(self.own) if a is not None])
 
     def _capture(self, inputs: Arrays) -> Optional[Captured]:
         placed = [given if own is None else own for own, given in zip(self.own, inputs)]
@@ -162,20 +230,17 @@ class Replayed:
         places = [a.memory for a in inputs]
         return any(sum(p is places[n] for p in places) > 1 for n in self.written)
 
-    def _replay(self, chosen: Captured, inputs: Arrays) -> tuple[DeviceArray, ...]:
-        stream = self.device.stream
-        if self.streams and self.streams[-1] is not stream:
-            stream.wait_stream(self.streams[-1])
-        self.streams[:] = [stream]
-        for own, given in zip(self.own, inputs):
-            if own is not None:
-                self.device.copy_within(own.ptr, given.ptr, own.nbytes)
+    def _replay(
+        self, chosen: Captured, inputs: Arrays, stream: Stream
+    ) -> tuple[DeviceArray, ...]:
+        for n, own in self.moving:
+            self.device.copy_within(own.ptr, inputs[n].ptr, own.nbytes)
         chosen.work.replay(stream)
-        for n in self.written:
-            own = self.own[n]
-            if own is not None:
+        for n, own in self.moving:
+            if n in self.written:
                 self.device.copy_within(inputs[n].ptr, own.ptr, own.nbytes)
-        self.device.checks.update(chosen.checks)
+        if chosen.checks:
+            self.device.checks.update(chosen.checks)
         return chosen.lend(inputs)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...tracer.graph import Value
 from ...tracer.ops import OPS
 from ...tracer.types import DTYPES
-from ..triton.kernel import Kernel
+from ..triton.kernel import Config, Kernel
 from ..triton.native.ahead import compile_all
 from .array import DeviceArray
 from .cuda import CudaDevice
@@ -42,19 +42,23 @@ class GpuMachine:
             compile_all(jobs, self.device.target)
 
     def _candidates(self, kernel: Kernel) -> Sequence:
-        return kernel.configs if self.timing else kernel.configs[:1]
+        return kernel.choices(self.device.target)[: None if self.timing else 1]
 
     def launcher(self, kernel: Kernel) -> Callable[..., None]:
         """What starts a kernel, given its arrays and sizes.
 
         CompileError, here or at the first launch, when no configuration can be used.
         """
-        if any(not p.type.startswith("*") for p in kernel.params):
+        if kernel.sizes:
             return self._sized(kernel)
         if self.timing and len(kernel.configs) > 1:
             return self._timed(kernel)
         config = choose(kernel, self.device, ())
-        return self.device.launcher(kernel, config)[grid_of(kernel, config)]
+        return self._run(kernel, config)
+
+    def _run(self, kernel: Kernel, config: Config) -> Callable[..., None]:
+        grid = grid_of(kernel, config, None, self.device.multiprocessors)
+        return self.device.launcher(kernel, config)[grid]
 
     def _timed(self, kernel: Kernel) -> Callable[..., None]:
         run: Optional[Callable[..., None]] = None
@@ -64,7 +68,7 @@ class GpuMachine:
             if run is None:
                 clock = not self.device.capturing
                 config = choose(kernel, self.device, arguments, clock)
-                run = self.device.launcher(kernel, config)[grid_of(kernel, config)]
+                run = self._run(kernel, config)
             run(*arguments)
 
         return launch
@@ -73,11 +77,33 @@ class GpuMachine:
         """Sizes come as arguments: the grid is another at every call."""
         config = choose(kernel, self.device, ())
         launcher = self.device.launcher(kernel, config)
-        places = [(n, p.name) for n, p in enumerate(kernel.params) if p.type[0] != "*"]
+        names = enumerate(p.name for p in kernel.params)
+        places = [(n, name) for n, name in names if name in kernel.sizes]
 
         def launch(*arguments: Any) -> None:
             sizes = {name: int(arguments[n]) for n, name in places}
-            launcher[grid_of(kernel, config, sizes)](*arguments)
+            grid = grid_of(kernel, config, sizes, self.device.multiprocessors)
+            launcher[grid](*arguments)
+
+        return launch
+
+    def with_values(self, kernel: Kernel, values: dict) -> Callable[..., None]:
+        """What starts a kernel whose last parameters are these, by name.
+
+        CompileError when its first configuration cannot be used.
+        """
+        device, extra = self.device, tuple(values.values())
+        choose(kernel, device, ())
+        run: Optional[Callable[..., None]] = None
+
+        def launch(*arrays: Any) -> None:
+            nonlocal run
+            if run is None:
+                clock = self.timing and not device.capturing
+                config = choose(kernel, device, (*arrays, *extra), clock)
+                grid = grid_of(kernel, config, values, device.multiprocessors)
+                run = device.launcher(kernel, config)[grid]
+            run(*arrays, *extra)
 
         return launch
 
@@ -95,13 +121,15 @@ class GpuMachine:
 
         def run(*arrays: DeviceArray) -> None:
             *inputs, out = arrays
-            found = meaning(*map(device.download, inputs), **attrs)
+            found = meaning(*map(self.read, inputs), **attrs)
             device.upload(np.asarray(found, out.dtype).reshape(out.shape), out)
 
         return run
 
     def read(self, array: DeviceArray) -> np.ndarray:
         """The array in host memory, once it is computed."""
+        if not isinstance(array, DeviceArray):  # a number that came from there
+            return np.asarray(array)
         return self.device.download(array)
 
     def copy(self, out: DeviceArray, array: DeviceArray) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Hashable, Iterator, Optional, Protocol
 from ...tracer.errors import OutOfMemoryError
 from .blocks import SMALL, Block, FreeBlocks, Segment, rounded, segment_size
 
-__all__ = ["Memory", "Pool", "Source", "Statistics", "readable"]
+__all__ = ["Memory", "Pool", "Source", "Statistics", "described", "readable"]
 
 
 class Source(Protocol):
@@ -90,7 +90,7 @@ class Pool:
             if self.returned or self._waiting or self.over:
                 self._collect()
             quick = self._quick.get((lane, wanted))
-            block = quick.pop() if quick else self._find(wanted, lane, size)
+            block = quick.pop() if quick else self._find(wanted, lane, size, label)
             block.label = label
             f = self._figures
             f.allocations += 1
@@ -182,15 +182,15 @@ class Pool:
                 self._free.give_back(block)
         self._quick.clear()
 
-    def _find(self, size: int, lane: Hashable, asked: int) -> Block:
+    def _find(self, size: int, lane: Hashable, asked: int, label: Any) -> Block:
         """No block of this very size is there: another, cut to size, or a new one."""
         found = self._free.take(size, lane)
         if found is None and self._quick:
             self._merge_quick()
             found = self._free.take(size, lane)
-        return found or self._grow(size, lane, asked)
+        return found or self._grow(size, lane, asked, label)
 
-    def _grow(self, size: int, lane: Hashable, asked: int) -> Block:
+    def _grow(self, size: int, lane: Hashable, asked: int, label: Any) -> Block:
         """A new segment, if need be after all that is not in use was given back."""
         wanted = segment_size(size)
         ptr = self.source.raw_allocate(wanted)
@@ -202,7 +202,7 @@ class Pool:
             wanted = size
             ptr = self.source.raw_allocate(wanted)
         if ptr is None:
-            raise OutOfMemoryError(self._complaint(asked))
+            raise OutOfMemoryError(self._complaint(asked, label))
         segment = Segment(ptr, wanted, lane, size <= SMALL)
         self._segments[ptr] = segment
         self._reserve(wanted)
@@ -225,26 +225,27 @@ class Pool:
         self._figures.reserved -= size
         return size
 
-    def _complaint(self, asked: int) -> str:
+    def _complaint(self, asked: int, label: Any) -> str:
         free, total = self.source.free_memory()
         f = self._figures
         held = self._held()
         lines = (f"\n  {readable(b.size)}: {described(b.label)}" for b in held[:5])
         most = "".join(lines)
         return (
-            f"{self.name} is out of memory: {readable(asked)} were asked for, "
+            f"{self.name} is out of memory: {readable(asked)} were asked for "
+            f"({described(label)}), "
             f"{readable(free)} of {readable(total)} are free. "
             f"tracefuse holds {readable(f.reserved)}, of which {readable(f.allocated)} "
-            f"in {len(held)} blocks are in use"
+            f"in {len(held)} block{'s' * (len(held) != 1)} are in use"
             + (f"; the largest:{most}" if most else "")
         )
 
 
 def described(label: Any) -> str:
-    """What a block is for: a text, or shape and element type."""
+    """What a block is for: a text, or shape, element type and the user's line."""
     if isinstance(label, tuple):
-        shape, dtype = label
-        return f"{dtype.name}{list(shape)}"
+        shape, dtype, *lines = label
+        return f"{dtype.name}{list(shape)}" + "".join(f" of {n}" for n in lines if n)
     return label or "?"
 
 

@@ -1,16 +1,19 @@
 """Choosing a kernel's configuration: by rule, or by the clock on first use.
 
 What was measured is remembered on disk by device, kernel and size class: one small
-file each, so that processes may share the folder.
+file each, so that processes may share the folder. A candidate that does not compile,
+does not fit or does not run is left out, which the file and the logger say.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import time
 from pathlib import Path
 from typing import Any, Callable, Optional, Sequence
 
-from ...tracer.errors import CompileError, DeviceError
+from ...tracer.errors import CompileError
 from ...tracer.later import Later
 from ..folder import forget, store
 from ..triton.kernel import Config, Kernel
@@ -23,6 +26,7 @@ __all__ = ["Trial", "choose", "grid_of", "measure"]
 hashlib, re = Later("hashlib"), Later("re")
 
 WARM, ROUNDS = 2, 5  # launches before the clock, launches on the clock
+PATIENCE = 1.5  # seconds for one kernel; what was not tried by then is not
 Trial = Callable[[Config], float]
 
 
@@ -39,14 +43,16 @@ def choose(
     it, the fastest, by `trial(config)` in milliseconds (by events, when not given),
     found on first use and remembered. CompileError when none can be used.
     """
-    if not timing or len(kernel.configs) == 1:
+    choices = kernel.choices(device.target)
+    if not timing or len(choices) == 1:
         return _first(kernel, device)
     path = path_of(kernel, device, arguments)
-    found = _remembered(path, kernel)
+    found = _remembered(path, choices)
     if found is None:
-        found = _fastest(kernel, device, trial or measure(kernel, device, arguments))
+        trial = trial or measure(kernel, device, arguments)
+        found, told = _fastest(kernel, device, choices, trial)
         forget(path)
-        store(path, json.dumps(_plain(found)).encode())
+        store(path, json.dumps(told).encode())
     return found
 
 
@@ -60,7 +66,8 @@ def measure(kernel: Kernel, device: Device, arguments: Sequence[Any]) -> Trial:
     sizes = {p.name: a for p, a in zip(kernel.params, arguments) if p.type[0] != "*"}
 
     def trial(config: Config) -> float:
-        run = device.launcher(kernel, config)[grid_of(kernel, config, sizes)]
+        grid = grid_of(kernel, config, sizes, device.multiprocessors)
+        run = device.launcher(kernel, config)[grid]
         begin, end = device.new_event(True), device.new_event(True)
         for _ in range(WARM):
             run(*arguments)
@@ -75,7 +82,10 @@ def measure(kernel: Kernel, device: Device, arguments: Sequence[Any]) -> Trial:
 
 
 def grid_of(
-    kernel: Kernel, config: Config, sizes: Optional[dict[str, int]] = None
+    kernel: Kernel,
+    config: Config,
+    sizes: Optional[dict[str, int]] = None,
+    multiprocessors: int = 1,
 ) -> tuple[int, ...]:
     """How many programs to launch, along each axis of the grid.
 
@@ -84,7 +94,8 @@ def grid_of(
     (4,)
     """
     scope: dict[str, Any] = {"cdiv": lambda a, b: -(-a // b), "min": min, "max": max}
-    scope.update({"__builtins__": {}, **dict(config.constants), **(sizes or {})})
+    scope.update({"__builtins__": {}, "SMS": multiprocessors})
+    scope.update({**dict(config.constants), **(sizes or {})})
     return tuple(int(eval(text, scope)) for text in kernel.grid)
 
 
@@ -102,33 +113,49 @@ def size_class(arguments: Sequence[Any]) -> tuple[int, ...]:
     >>> size_class([1000, 1024])
     (10, 11)
     """
-    sizes = (a.size if isinstance(a, DeviceArray) else int(a) for a in arguments)
+    counted = (a for a in arguments if isinstance(a, (DeviceArray, int)))
+    sizes = (a.size if isinstance(a, DeviceArray) else a for a in counted)
     return tuple(n.bit_length() for n in sizes)
 
 
 def _first(kernel: Kernel, device: Device) -> Config:
     problems = []
-    for config in kernel.configs:
+    for config in kernel.choices(device.target):
         try:
             device.launcher(kernel, config)
             return config
         except CompileError as error:
-            problems.append(str(error))
+            problems.append(_left_out(kernel, config, error))
     raise CompileError(_none(kernel, problems))
 
 
-def _fastest(kernel: Kernel, device: Device, trial: Trial) -> Config:
+def _fastest(
+    kernel: Kernel, device: Device, choices: Sequence[Config], trial: Trial
+) -> tuple[Config, dict]:
+    """The fastest, and what there is to tell about the others."""
     times: dict[Config, float] = {}
-    problems = []
-    for config in kernel.configs:
+    problems: list[str] = []
+    begin = time.monotonic()
+    for config in choices:
+        if times and time.monotonic() - begin > PATIENCE:
+            break  # the best guesses came first
         try:
             device.launcher(kernel, config)
             times[config] = trial(config)
-        except (CompileError, DeviceError) as error:
-            problems.append(str(error))
+        except Exception as error:  # compilers and drivers raise what they like
+            problems.append(_left_out(kernel, config, error))
     if not times:
         raise CompileError(_none(kernel, problems))
-    return min(times, key=lambda config: times[config])
+    best = min(times, key=lambda config: times[config])
+    took = [[_plain(config), ms] for config, ms in times.items()]
+    return best, {"chosen": _plain(best), "took": took, "left out": problems}
+
+
+def _left_out(kernel: Kernel, config: Config, error: Exception) -> str:
+    """Says so, to whoever listens."""
+    said = f"{_plain(config)}: {error}"
+    logging.getLogger("tracefuse.tuning").info("%s without %s", kernel.name, said)
+    return said
 
 
 def _none(kernel: Kernel, problems: list[str]) -> str:
@@ -137,13 +164,13 @@ def _none(kernel: Kernel, problems: list[str]) -> str:
     return f"no configuration of {kernel.name}{where} can be used:{tried}"
 
 
-def _remembered(path: Path, kernel: Kernel) -> Optional[Config]:
+def _remembered(path: Path, choices: Sequence[Config]) -> Optional[Config]:
     """What the file says, if it is still one of the candidates."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        told = json.loads(path.read_text(encoding="utf-8"))["chosen"]
+    except (OSError, ValueError, LookupError, TypeError):
         return None
-    return next((c for c in kernel.configs if _plain(c) == told), None)
+    return next((c for c in choices if _plain(c) == told), None)
 
 
 def _plain(config: Config) -> dict[str, Any]:

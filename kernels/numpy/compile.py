@@ -12,13 +12,12 @@ memory belongs to the call.
 from __future__ import annotations
 
 import builtins
-import linecache
 import threading
 from typing import Any, Callable, Hashable, NamedTuple, Optional, Sequence
 
 from ...tracer.graph import Graph
 from ...tracer.structure import graph_key
-from ...tracer.where import generated
+from ...tracer.where import show_source
 from ..folder import keep
 from ..transposed import transpose_products
 from .names import namespace
@@ -129,10 +128,9 @@ def build(graph: Graph, donated: tuple, inplace: tuple) -> Executable:
 def load(name: str, source: str, path: Optional[str]) -> Callable[..., tuple]:
     """The function of a source text; tracebacks show its lines."""
     file = path or f"<tracefuse {name} {hash(source) & 0xFFFFFFFF:x}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
-    generated.add(file)
     scope = namespace()
     exec(builtins.compile(source, file, "exec"), scope)
+    show_source(file, source, scope[name])
     return scope[name]
 
 

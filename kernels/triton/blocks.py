@@ -16,10 +16,11 @@ __all__ = ["Blocks", "power"]
 
 TARGET = 1024  # elements of a tile
 LONGEST = 32768  # elements of a row that is held as a whole; fewer if much is live
-PASS = 4096  # elements of a block of a row that is not
+PASS = 4096  # elements of a block of a row that is not; half of it if much is live
 SQUARE = 32  # sides of a tile that is read across
 COLUMNS = 128  # of a tile whose rows are summed up
 PROGRAMS = 1024  # enough of them to fill a GPU
+ENOUGH = 256  # enough if each of them walks over many rows
 
 
 def power(n: int) -> int:
@@ -49,12 +50,17 @@ class Blocks:
         whole: bool = False,
         square: Iterable[int] = (),
         large: bool = False,
+        heavy: bool = True,
+        again: bool = False,
     ):
         self.groups, self.inner, self.late = list(groups), inner, list(late)
+        self.heavy = bool(self.late) and (heavy or not inner)
+        self.again = again
         self.square = frozenset(square)
         self.target = TARGET // 2 if large else TARGET
         self.free = [g for g in range(len(groups)) if g not in inner]
         self.looped = None if whole else self.too_long(nodes)
+        self.part = PASS if nodes <= 24 else PASS // 2
         self.sizes = self.chosen()
         self.walk = self.walked()
         self.shares = self.shared()
@@ -63,7 +69,7 @@ class Blocks:
     def too_long(self, nodes: int) -> Optional[int]:
         """The inner group to walk over, if the tile would hold too much."""
         limit = LONGEST if nodes <= 12 else LONGEST // 2
-        if nodes > 24 or self.late:  # sums of whole rows are held as well
+        if nodes > 24 or self.heavy:  # sums of whole rows are held as well
             limit = LONGEST // 4
         if not self.inner or prod(power(self.groups[g]) for g in self.inner) <= limit:
             return None
@@ -76,17 +82,24 @@ class Blocks:
             sizes[g] = power(self.groups[g])
         if self.looped is not None:
             rest = prod(sizes) // sizes[self.looped]
-            sizes[self.looped] = min(sizes[self.looped], max(PASS // rest, 16))
+            sizes[self.looped] = min(sizes[self.looped], max(self.part // rest, 16))
         if self.square:
             for g in self.square:
                 sizes[g] = min(power(self.groups[g]), SQUARE)
             return self.filled(sizes)
         budget = self.budget(prod(sizes))
         for g in reversed(self.free):
-            most = COLUMNS if self.late and len(self.free) > 1 else budget
+            most = self.columns(g) if self.heavy and len(self.free) > 1 else budget
             sizes[g] = min(power(self.groups[g]), budget, most)
             budget //= sizes[g]
         return sizes
+
+    def columns(self, g: int) -> int:
+        """Of a tile whose rows are summed up: many programs, if there are enough."""
+        most = COLUMNS
+        while most > SQUARE and self.groups[g] < most * ENOUGH:
+            most //= 2
+        return most if self.groups[g] >= most * ENOUGH and not self.inner else COLUMNS
 
     def filled(self, sizes: list[int]) -> list[int]:
         """Larger blocks where there is room: a side of the square may be short."""
@@ -98,7 +111,7 @@ class Blocks:
 
     def budget(self, held: int) -> int:
         """How many rows of `held` elements a tile has room for."""
-        if self.late:
+        if self.heavy:
             return max(1, 4 * self.target // held)
         across = self.inner and len(self.groups) - 1 not in self.inner
         if across:  # neighbours in memory belong to different rows
@@ -107,7 +120,9 @@ class Blocks:
 
     def walked(self) -> Optional[int]:
         """The free group that all late reductions reduce, if there is one."""
-        common = set(self.free).intersection(*self.late) if self.late else set()
+        common = set(self.free).intersection(*self.late)
+        if not self.late and not self.again:
+            return None
         return max(common, key=lambda g: self.groups[g], default=None)
 
     def count(self, g: int) -> int:
@@ -119,9 +134,14 @@ class Blocks:
         if self.walk is None:
             return 1
         others = prod(self.count(g) for g in self.free if g != self.walk)
-        most = max(PROGRAMS // others, 1)
+        few = self.heavy or self.again
+        most = max((PROGRAMS if few else 4 * PROGRAMS) // others, 1)
+        if self.inner and not self.heavy:  # a partial result is a number, or none
+            return min(self.count(self.walk), most // 2 if self.again else most)
         if self.inner:  # a partial result is as long as a row
             most = min(most, max(self.count(self.walk) // 4, 1), PROGRAMS // 4)
+        if others >= ENOUGH and not self.inner:  # and no partial results
+            return 1
         return min(self.count(self.walk), most if others == 1 else min(most, 128))
 
     def is_ragged(self, g: int) -> bool:

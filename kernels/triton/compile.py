@@ -10,7 +10,6 @@ interpreter on NumPy arrays. What it offers is in `Machine`.
 from __future__ import annotations
 
 import builtins
-import linecache
 import threading
 from typing import Any, Callable, Hashable, Protocol, Sequence
 
@@ -20,20 +19,24 @@ from ...tracer.graph import Graph, Value, here, node, placeholder
 from ...tracer.shapes import call_sizes, renamed
 from ...tracer.sizes import Dim
 from ...tracer.structure import graph_key
-from ...tracer.where import generated
+from ...tracer.where import show_source
 from ..numpy.compile import KernelRecord
 from ..transposed import transpose_products
 from .attention.attend import attended
 from .control import is_control, runner
 from .host import host_function
 from .kernel import Kernel
+from .lifted import Lifting
+from .made import tell
 from .native.sources import LIBRARY, PRELUDE
+from .numbers import places_of
 from .prepare import prepared
 from .program import Program, Step
 
 __all__ = ["Executable", "Machine", "compile"]
 
 KEPT = 1024  # programs remembered by a machine
+SIZES = 256  # choices of sizes of one program that are remembered
 
 
 class Machine(Protocol):
@@ -78,10 +81,13 @@ class Executable:
     `slow` the primitives that run as NumPy on the host, with their lines.
     """
 
-    __slots__ = ("name", "run", "source", "path", "kernels", "slow", "program")
+    __slots__ = (
+        *("name", "run", "source", "path", "kernels", "slow", "program", "machine"),
+        "__weakref__",
+    )
 
     def __init__(self, program: Program, donated: Sequence[int], machine: Machine):
-        self.name, self.program = program.name, program
+        self.name, self.program, self.machine = program.name, program, machine
         self.path = None
         lines = host_function(program, donated)
         self.source = module(program, lines)
@@ -97,6 +103,7 @@ class Executable:
         for name in ("empty", "solid", "flag", "check"):
             scope[name] = getattr(machine, name)
         self.run: Callable[..., tuple] = load(self.name, "\n".join(lines), scope)
+        tell(self)
 
     def __call__(self, *arrays: Any) -> tuple:
         """The outputs for these inputs, followed by the donated buffers."""
@@ -113,6 +120,9 @@ class Sized:
         self.graph, self.donated, self.machine = graph, donated, machine
         self.name, self.path = graph.name, None
         self.made: dict[tuple, Any] = {}
+        self.choices = 0  # so far
+        lifts = hasattr(machine, "with_values")
+        self.lifting: Machine = Lifting(machine) if lifts else machine
 
     def __call__(self, *arrays: Any) -> tuple:
         """As `run`."""
@@ -142,8 +152,11 @@ class Sized:
         sizes = tuple(a.shape for a in arrays[: len(self.graph.inputs)])
         found = self.made.get(sizes)
         if found is None:
+            while len(self.made) >= SIZES:
+                self.made.pop(next(iter(self.made)), None)
             graph = at_sizes(self.graph, sizes)
-            found = self.made[sizes] = compile(graph, self.machine, self.donated)
+            found = self.made[sizes] = compile(graph, self.lifting, self.donated)
+            self.choices += 1
         return found.run(*arrays)
 
 
@@ -156,7 +169,9 @@ def compile(graph: Graph, machine: Machine, donated: Sequence[int] = ()) -> Any:
     `donated` numbers the outputs for which the caller brings contiguous buffers.
     """
     donated = tuple(donated)
-    mark: Hashable = (graph.name, graph_key(graph), donated, machine.precision)
+    numbers = places_of(graph.inputs)
+    facts = donated, numbers, machine.precision
+    mark: Hashable = (graph.name, graph_key(graph), *facts)
     with _lock:
         found = machine.programs.get(mark)
         if found is None:
@@ -182,7 +197,7 @@ def build(graph: Graph, machine: Machine, donated: tuple) -> Any:
 def at_sizes(graph: Graph, shapes: Sequence[tuple]) -> Graph:
     """The graph with these numbers in place of its symbols."""
     inputs = [
-        placeholder(v.attrs["name"], shape, v.dtype)
+        v if v.shape == () else placeholder(v.attrs["name"], shape, v.dtype)
         for v, shape in zip(graph.inputs, shapes)
     ]
     sizes = call_sizes(graph.inputs, tuple(inputs))
@@ -207,9 +222,8 @@ def on_host(v: Value, step: Step, machine: Machine) -> Callable[..., None]:
 def load(name: str, text: str, scope: dict) -> Callable[..., tuple]:
     """The function of a source text; tracebacks show its lines."""
     file = f"<tracefuse {name} {hash(text) & 0xFFFFFFFF:x}>"
-    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    generated.add(file)
     exec(builtins.compile(text, file, "exec"), scope)
+    show_source(file, text, scope[name])
     return scope[name]
 
 

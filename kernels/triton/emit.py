@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from typing import Callable, Iterator, NamedTuple, Optional, Sequence
 
 from ...tracer.graph import Value
+from ...tracer.types import HALVES
 from .index import Atom, Group, Index, Register, Run, flat
-from .kernel import Param, pointer
-from .lowering import expression, literal, load_cast, store_cast
+from .kernel import Param
+from .lowering import expression, literal, load_cast, memory_type, store_cast
+from .numbers import is_number, parameter
 from .reads import READS
 
 __all__ = ["Axis", "Emitter", "Reg"]
@@ -47,6 +49,7 @@ class Emitter:
     tile (a group that is not among them is walked by a scalar).
     """
 
+    shows: tuple[Value, ...] = ()  # what the kernel computes, for people
     raw = False  # half types stay as they lie in memory (operands of a product)
 
     def __init__(self, stored: Callable[[Value], bool], axes: Sequence[Axis]):
@@ -61,6 +64,7 @@ class Emitter:
         self.starts: dict[str, str] = {}  # where the block of a group begins
         self.fours: set[str] = set()  # blocks of a multiple of four
         self.offsets: list[Index] = []  # where it was loaded from
+        self.guarded: dict[str, str] = {}  # under what mask: 0 elsewhere
         self.count = itertools.count(1)
         self.line: Optional[str] = None
 
@@ -202,18 +206,28 @@ class Emitter:
 
     def params(self) -> list[Param]:
         """The parameters, in the order in which the kernel came to need them."""
-        made = [Param(name, pointer(v.dtype)) for v, name in self.buffers.values()]
+        made = [parameter(v, name) for v, name in self.buffers.values()]
         return [*made, Param("bad", "*i32")] if self.checked else made
 
     def load(self, v: Value, index: tuple) -> Reg:
-        """`v` from memory."""
+        """`v` from memory, or the parameter that it is."""
+        if is_number(v):
+            half = self.raw and v.dtype in HALVES
+            cast = f".to({memory_type(v.dtype)})" if half else ""
+            return Reg(self.buffer(v) + cast)
         self.at(v)
         offset = flat(index, v.shape)
         self.offsets.append(offset)
         place, masks = self.place(self.buffer(v), offset, self.conditions)
         text = f"tl.load({place}{masks and f', mask={masks}, other=0'})"
         walks = offset.groups().union(*(c.walks for c in self.conditions))
-        return self.name(text if self.raw else load_cast(text, v.dtype), walks)
+        reg = self.name(text if self.raw else load_cast(text, v.dtype), walks)
+        self.guarded[reg.text] = masks
+        return reg
+
+    def is_zero(self, reg: Reg, masks: Sequence[str]) -> bool:
+        """Whether a register was loaded so that it is 0 where a mask does not hold."""
+        return set(masks) <= set(self.guarded.get(reg.text, "").split(" & "))
 
     def store(
         self, v: Value, index: tuple, reg: Reg, conditions: Sequence[Reg] = ()

@@ -9,7 +9,7 @@ small kernel reduces it away.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterable
+from typing import Container, Iterable, Sequence
 
 from ...tracer.graph import Value, node
 from ..axes import numbered, squeeze
@@ -17,7 +17,7 @@ from ..regions import Region, reduced
 from .space import Space
 from .tile import Partial
 
-__all__ = ["alone", "divided", "finisher", "folded_region", "followed"]
+__all__ = ["alone", "append", "divided", "finisher", "folded_region", "followed"]
 
 
 def alone(v: Value) -> Region:
@@ -32,8 +32,18 @@ def alone(v: Value) -> Region:
     return region
 
 
-def finisher(partial: Partial) -> Region:
-    """The loop that makes a late reduction of its partial results."""
+def finisher(partials: Sequence[Partial]) -> Region:
+    """The loop that makes late reductions of their partial results, alike in shape."""
+    first, *others = map(_ended, partials)
+    for other in others:
+        first.nodes += other.nodes
+        first.places.update(other.places)
+        first.reads.update(other.reads)
+        first.outputs += other.outputs
+    return first
+
+
+def _ended(partial: Partial) -> Region:
     v, held = partial.node, partial.held
     axis = -len(held.shape)
     total = node(v.op, (held,), {"axes": (axis,)}, v.shape, held.dtype)
@@ -47,19 +57,31 @@ def finisher(partial: Partial) -> Region:
     return region
 
 
-def followed(partial: Partial, reader: Region, kept: bool) -> Region:
-    """The end of a late reduction and the loop that reads its result, as one loop.
+def followed(region: Region, readers: Sequence[Region], kept: Container[int]) -> Region:
+    """The end of late reductions and the loops that read their results, as one loop.
 
-    With `kept` the result itself is stored as well.
+    Results in `kept` are stored as well.
     """
-    region = finisher(partial)
-    more = len(region.shape) - len(reader.shape)  # the axis of partial results
-    for v in reader.nodes:
-        place = reader.places[v.id]
-        region.places[v.id] = tuple(None if a is None else a + more for a in place)
-    region.nodes = [*region.nodes, *reader.nodes]
-    region.outputs = [*reader.outputs, *(region.outputs if kept else [])]
+    region.outputs = [v for v in region.outputs if v.id in kept]
+    for reader in readers:
+        more = len(region.shape) - len(reader.shape)  # the axis of partial results
+        for v in reader.nodes:
+            place = reader.places[v.id]
+            region.places[v.id] = tuple(None if a is None else a + more for a in place)
+        region.nodes = [*region.nodes, *reader.nodes]
+        region.outputs += reader.outputs
     return region
+
+
+def append(region: Region, v: Value, reader: Region, kept: bool) -> None:
+    """Compute what reads a late reduction as soon as a program has all of it."""
+    axes = [a for a in region.places[v.id] if a is not None]
+    for w in reader.nodes:
+        place = reader.places[w.id]
+        region.places[w.id] = tuple(None if a is None else axes[a] for a in place)
+    region.after += [(v, w) for w in reader.nodes]
+    outputs = [w for w in region.outputs if kept or w is not v]
+    region.outputs = [*outputs, *reader.outputs]
 
 
 def folded_region(v: Value) -> Region:
@@ -88,17 +110,19 @@ def divided(region: Region) -> list[Region]:
     """The region, or its rows and its late reductions as two."""
     if not region.late or not region.inner:
         return [region]
-    if not Space(region).is_long:
+    space = Space(region)
+    late = [v for v in space.late if space.is_heavy(v)]
+    if not space.is_long or not late:
         return [region]
-    late = [v for v in region.nodes if v.id in region.late]
-    rows = [v for v in region.nodes if v.id not in region.late]
+    cut = {v.id for v in late}
+    rows = [v for v in region.nodes if v.id not in cut]
     needed = behind(late, {v.id: v for v in rows}, region)
     results = [v for v in needed if v.id in region.reads]
     inside = [v for v in needed if v.id not in region.reads]
-    first = replace(region, nodes=rows, late=frozenset())
+    first = replace(region, nodes=rows, late=region.late - cut)
     first.outputs = _with([v for v in region.outputs if v in rows], results)
     second = replace(region, nodes=[*inside, *late], inner=frozenset())
-    second.outputs = late
+    second.late, second.outputs = region.late & cut, late
     return [first, second]
 
 

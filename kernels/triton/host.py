@@ -7,6 +7,7 @@ import re
 from typing import Sequence
 
 from ...tracer.graph import Graph, Value
+from .numbers import is_number
 from .program import Program, Step
 
 __all__ = ["host_function"]
@@ -35,7 +36,7 @@ class _Writer:
         """The whole function."""
         outs = [f"out{k}" for k in sorted(self.donated)]
         for v, name in zip(self.p.graph.inputs, self.inputs):
-            if v.id in self.last:
+            if v.id in self.last and not is_number(v):
                 self.body.append(f"{name} = solid({name})")
         if self.p.checked:
             self.body.append("bad = flag()")

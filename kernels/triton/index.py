@@ -19,10 +19,15 @@ __all__ = ["Atom", "Group", "Index", "Register", "Run", "flat", "number", "split
 
 @dataclass(frozen=True)
 class Group:
-    """Axes walked over by one coordinate, named `name`, of these sizes."""
+    """Axes walked over by one coordinate, named `name`, of these sizes.
+
+    Along the first `far` axes a tile stays where it is: a kernel keeps their coordinate
+    as a single number, `name_far`, beside `name_near` for the others.
+    """
 
     name: str
     sizes: tuple[int, ...]
+    far: int = 0
 
     @property
     def size(self) -> int:
@@ -45,15 +50,22 @@ class Run:
 
     def text(self) -> str:
         """As an expression of the coordinate of the group."""
-        below = prod(self.group.sizes[self.high :])
-        text = self.group.name
+        text, first, last = self.within()
+        below = prod(self.group.sizes[self.high : last])
         if below != 1:
             text = f"{text} // {below}"
-        return f"{text} % {self.size}" if self.low else text
+        return f"{text} % {self.size}" if self.low != first else text
+
+    def within(self) -> tuple[str, int, int]:
+        """The coordinate that tells it, and the axes which that one counts."""
+        name, far, end = self.group.name, self.group.far, len(self.group.sizes)
+        if far and self.high <= far:
+            return f"{name}_far", 0, far
+        return (f"{name}_near", far, end) if far and self.low >= far else (name, 0, end)
 
     def groups(self) -> frozenset:
         """The names of the coordinates that it depends on."""
-        return frozenset((self.group.name,))
+        return frozenset((self.group.name,)) if self.high > self.group.far else EMPTY
 
 
 @dataclass(frozen=True)
@@ -107,6 +119,7 @@ class Register:
         return self.walks
 
 
+EMPTY: frozenset = frozenset()
 Atom = Union[Run, Quotient, Remainder, Register]
 
 

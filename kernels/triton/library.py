@@ -29,8 +29,10 @@ from .library_power import floor_divide, power, remainder
 
 __all__ = ["add", "argmax", "argmin", "atan2", "copysign", "divide", "erf", "erfinv"]
 __all__ += ["exp", "expm1", "floor_divide", "log1p", "maximum", "minimum", "multiply"]
-__all__ += ["power", "random_word", "remainder", "round", "shift_left", "shift_right"]
-__all__ += ["splat", "tanh", "whole_divide", "whole_power", "whole_remainder"]
+__all__ += ["before", "halves", "ordered", "power", "random_word", "remainder"]
+__all__ += ["round", "shift_left"]
+__all__ += ["shift_right", "splat", "tanh", "unordered", "whole_divide", "whole_power"]
+__all__ += ["whole_remainder"]
 
 
 # -- integers
@@ -141,6 +143,40 @@ def argmin(x, i, axis: tl.constexpr):
     return found
 
 
+# -- the order of numbers
+
+
+@triton.jit
+def before(a, b):
+    """Whether `a` is less than `b`; NaN is the largest of all."""
+    return (a < b) | ((a == a) & (b != b))
+
+
+@triton.jit
+def ordered(x, most: tl.constexpr):
+    """An integer in the order of floating-point numbers; NaN comes last, or first."""
+    if x.dtype.primitive_bitwidth == 64:
+        bits = x.to(tl.int64, bitcast=True)
+        key = bits ^ ((bits >> 63) & 0x7FFFFFFFFFFFFFFF)
+        end = 0x7FFFFFFFFFFFFFFF
+    else:
+        bits = x.to(tl.int32, bitcast=True)
+        key = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+        end = 0x7FFFFFFF
+    return tl.where(x != x, key * 0 + end if most else key * 0 - end - 1, key)
+
+
+@triton.jit
+def unordered(key):
+    """The number that `ordered` made this integer of."""
+    if key.dtype.primitive_bitwidth == 64:
+        bits = key ^ ((key >> 63) & 0x7FFFFFFFFFFFFFFF)
+        return bits.to(tl.float64, bitcast=True)
+    else:
+        bits = key ^ ((key >> 31) & 0x7FFFFFFF)
+        return bits.to(tl.float32, bitcast=True)
+
+
 # -- blocks and random words
 
 
@@ -163,3 +199,12 @@ def random_words(seed, start, block, shape: tl.constexpr):
     """All four words of each block side by side along the last dimension."""
     a, b, c, d = tl.randint4x(seed, start + block)
     return tl.join(tl.join(a, c), tl.join(b, d)).reshape(shape).to(tl.uint32)
+
+
+@triton.jit
+def halves(x):
+    """The left and the right half of the columns of a tile."""
+    rows: tl.constexpr = x.shape[0]
+    columns: tl.constexpr = x.shape[1]
+    pairs = tl.reshape(x, [rows, 2, columns // 2])
+    return tl.split(tl.permute(pairs, [0, 2, 1]))

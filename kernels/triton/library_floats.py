@@ -201,9 +201,7 @@ def erfinv(x):
         tail = _horner(s, TAIL_NUM) / _horner(s, TAIL_DEN) + s
     else:
         s = tl.sqrt_rn(tl.log(1.0 - a) * -1.0)
-        centre = tl.div_rn(
-            _horner(near, CENTRE_NUM_F32), _horner(near, CENTRE_DEN_F32)
-        )
+        centre = tl.div_rn(_horner(near, CENTRE_NUM_F32), _horner(near, CENTRE_DEN_F32))
         centre = centre * x
         tail = tl.div_rn(_horner(s, TAIL_NUM_F32), _horner(s, TAIL_DEN_F32)) + s
     tail = tl.where(a == 1.0, float("inf"), tail)

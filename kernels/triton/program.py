@@ -9,26 +9,26 @@ from __future__ import annotations
 from typing import Optional, Sequence
 
 from ...tracer.graph import Graph, Value, node
-from ..axes import key, numbered, squeeze
+from ..axes import numbered, squeeze
 from ..fusion import plan
 from ..numpy.spelling import identifier
 from ..regions import Region, kind_of
 from .attention.walk import Attention
 from .control import is_control
 from .emit import Emitter
-from .finishing import alone, divided, finisher, folded_region, followed
+from .finishing import alone, folded_region
 from .kernel import Kernel
-from .matmul import Matmul, epilogues
+from .loops import HEAVIEST, Loops
+from .product.epilogues import epilogues
+from .product.matmul import Matmul
 from .reads import READS
+from .sorting import merge_kernel
 from .special import special_kernel
 from .text import elements
 from .tile import Partial, Tile
 
 __all__ = ["Program", "Step"]
 
-HEAVIEST = 16  # values that may be read through before one is stored
-LITTLE = 10  # operations that readers may compute again
-ONCE = ("concat", "pad", "update_slice", "slice")  # read an element at most once
 # What a product may read its operands through, again and again.
 CHEAP = frozenset(
     "reshape permute expand slice pad windows folded cast stop_gradient".split()
@@ -38,9 +38,12 @@ SAME = ("reshape", "leaf", "stop_gradient", "again")
 
 
 class Step:
-    """A launch or a host operation: what it reads and what it writes, in order."""
+    """A launch or a host operation: what it reads and what it writes, in order.
 
-    __slots__ = ("kernel", "host", "arguments", "writes")
+    `shows` is what it computes, for people.
+    """
+
+    __slots__ = ("kernel", "host", "arguments", "writes", "shows")
 
     def __init__(
         self,
@@ -51,9 +54,10 @@ class Step:
     ):
         self.arguments, self.writes = list(arguments), list(writes)
         self.kernel, self.host = kernel, host
+        self.shows: Sequence[Value] = () if host is None else (host, *writes)
 
 
-class Program:
+class Program(Loops):
     """Divides a graph of known sizes into steps.
 
     `steps` in an order that runs, `kernels` by name, `claims` maps the ids of values to
@@ -63,24 +67,22 @@ class Program:
     def __init__(self, graph: Graph, precision: str = "ieee"):
         self.graph = graph
         self.name = identifier(graph.name)
-        self.plan = plan(graph, small=4096, widest=1 << 30)
+        self.plan = plan(graph, small=4096, widest=1 << 30, rows=True)
         self.memory: set[int] = {v.id for v in graph.inputs}
         self.steps: list[Step] = []
         self.kernels: dict[str, Kernel] = {}
         self.same: dict[str, Kernel] = {}
-        self.weights: dict[int, int] = {}
         self.made = {v.id: r for r in self.plan.regions for v in r.nodes}
         self.owners: dict[int, Optional[Value]] = {}
         self.claims = self.claimed()
         self.results = {self.plan.views[v.id].source.id for v in graph.outputs}
         self.results.update(self.claims)
-        self.readers: dict[int, list[Region]] = {}
+        super().__init__()
         for region in self.plan.regions:
             for v in region.inputs:
                 self.readers.setdefault(v.id, []).append(region)
         self.precision = precision
         self.checked: list[Value] = []  # indices that a kernel found no reason to trust
-        self.unfinished: dict[int, Partial] = {}  # by the first node of the reader
         self.epilogues = epilogues(self.plan)
         self.absorbed = {dot.id for dot in self.epilogues.values()}
         for region in self.plan.regions:
@@ -99,60 +101,27 @@ class Program:
         if not any(elements(w.shape) for w in region.outputs):
             self.memory.update(w.id for w in region.outputs)
         elif region.kind == "loop":
-            if not self.inlined(region):
+            if v.id not in self.early and not self.inlined(region):
                 self.loop(region)
         elif v.op == "dot":
             if v.id not in self.absorbed:
                 self.matmul(v, None)
         elif v.op == "attention":
             self.attention(region)
+        elif v.op == "merge":
+            self.merge(region)
         elif is_control(v):
             self.control(region)
         elif v.op == "fold":
             self.loop(folded_region(v))
         elif kind_of(v) == "reduce":
             self.loop(alone(v))
+        elif v.op == "laid":
+            self.materialize(v)
         elif v.op in READS:
             self.read_through(v)
         else:
             self.special(v)
-
-    def loop(self, region: Region) -> None:
-        """The kernel of a loop, and those that finish its late reductions."""
-        if not elements(region.shape):
-            for v in region.nodes:
-                self.on_host(v)
-            return
-        dot = self.epilogues.get(region.nodes[0].id)
-        if dot is not None:
-            self.matmul(dot, region)
-            return
-        partial = self.unfinished.pop(region.nodes[0].id, None)
-        if partial is not None:
-            region = followed(partial, region, partial.node.id in self.results)
-        for part in divided(region):
-            tile = Tile(part, self.fresh(), self.stored)
-            self.launch(tile.kernel, tile.em, part.outputs, tile.partials)
-            for partial in tile.partials:
-                self.finish_partial(partial)
-
-    def finish_partial(self, partial: Partial) -> None:
-        """The kernel that makes a result of partial ones, with what follows it."""
-        reader = self.only_reader(partial.node)
-        if reader is not None:
-            self.unfinished[reader.nodes[0].id] = partial
-            return
-        self.loop(finisher(partial))
-
-    def only_reader(self, v: Value) -> Optional[Region]:
-        """The one loop over just the elements of `v` that reads it."""
-        readers = self.readers.get(v.id, ())
-        if len(readers) != 1 or readers[0].kind != "loop" or readers[0].reductions:
-            return None
-        first = readers[0].nodes[0].id
-        if first in self.epilogues or first in self.unfinished:
-            return None
-        return readers[0] if key(readers[0].shape) == key(squeeze(v.shape)) else None
 
     def matmul(self, dot: Value, region: Optional[Region]) -> None:
         """The kernel of a matrix product with what is done to its result."""
@@ -180,6 +149,13 @@ class Program:
         made = Attention(region, self.fresh(), self.stored, self.precision)
         self.launch(made.kernel, made.em, made.writes)
 
+    def merge(self, region: Region) -> None:
+        """The kernel of a round of a sort."""
+        for x in region.nodes[0].args:
+            self.materialize(x)
+        kernel, em, writes = merge_kernel(region, self.fresh(), self.stored)
+        self.launch(kernel, em, writes)
+
     def special(self, v: Value) -> None:
         """A primitive with a template of its own, or else a step on the host."""
         made = special_kernel(v, self.fresh(), self.stored)
@@ -188,38 +164,6 @@ class Program:
             return
         for kernel, em, writes in made:
             self.launch(kernel, em, writes)
-
-    def inlined(self, region: Region) -> bool:
-        """Whether readers compute it again: little work, on little or on what is moved.
-
-        A cast of a bias or the wrapping of an index is not worth a launch.
-        """
-        if region.reductions or len(region.nodes) > LITTLE:
-            return False
-        first = region.nodes[0].id
-        if first in self.epilogues or first in self.unfinished:
-            return False
-        if any(v.id in self.results for v in region.nodes):
-            return False
-        small = elements(region.shape) <= 4096
-        if not small and not all(self.moved_once(v) for v in region.outputs):
-            return False
-        weight = len(region.nodes)
-        weight += sum(self.weights.get(v.id, 0) for v in region.inputs)
-        if weight > HEAVIEST:
-            return False
-        self.weights.update((v.id, weight) for v in region.outputs)
-        return True
-
-    def moved_once(self, v: Value) -> bool:
-        """Whether the only reader is a movement that reads each element once."""
-        readers = self.readers.get(v.id, ())
-        if len(readers) != 1:
-            return False
-        reader = readers[0].nodes[0]
-        if reader.op == "attention":
-            return reader.attrs["work"].loads_once(v, reader.args)
-        return reader.op in ONCE
 
     def read_through(self, v: Value) -> None:
         """Nothing, unless the chain of what is read through becomes long."""
@@ -279,6 +223,7 @@ class Program:
         arguments = [v for v, _ in em.buffers.values()]
         self.checked += em.checked
         self.steps.append(Step(arguments, writes, kernel=known))
+        self.steps[-1].shows = em.shows
         self.memory.update(v.id for v in writes)
 
     # -- results

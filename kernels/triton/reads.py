@@ -143,6 +143,19 @@ def _checked(em: Emitter, v: Value, index: tuple) -> Reg:
     return number
 
 
+def _ordered(em: Emitter, v: Value, index: tuple) -> Reg:
+    """A floating-point number as an integer in the same order; NaN is at one end."""
+    x = em.read(v.args[0], index)
+    most = "True" if v.attrs["mode"] == "max" else "False"
+    return em.name(f"lib.ordered({x.text}, {most})", x.walks)
+
+
+def _unordered(em: Emitter, v: Value, index: tuple) -> Reg:
+    """The floating-point number again."""
+    x = em.read(v.args[0], index)
+    return em.name(f"lib.unordered({x.text})", x.walks)
+
+
 def row_of(em: Emitter, number: Reg, n: int) -> Reg:
     """The row that a number names: -1 is the last."""
     text = f"tl.where({number.text} < 0, {number.text} + {n}, {number.text})"
@@ -171,9 +184,10 @@ def _folded(em: Emitter, v: Value, index: tuple) -> Reg:
     counts = x.shape[-2 * k : -k]
     inside: list[Reg] = []
     where = []
-    steps = zip(place, offset, counts, v.attrs["stride"], v.attrs["dilation"])
-    for p, o, n, s, d in steps:
-        i = p + o * -d
+    begin = v.attrs.get("begin", (0,) * k)
+    steps = zip(place, offset, counts, v.attrs["stride"], v.attrs["dilation"], begin)
+    for p, o, n, s, d, first in steps:
+        i = p + first + o * -d
         tests = within(em, i, 0, (n - 1) * s + 1)
         if s > 1:
             i, rest = i.divided(s)
@@ -223,6 +237,8 @@ def chosen(
         found = em.read(x, index)
     if not inside:
         return found
+    if other == literal(0, v.dtype) and em.is_zero(found, [c.text for c in inside]):
+        return found
     em.at(v)
     test = " & ".join(c.text for c in inside)
     every = walks.union(found.walks, *(c.walks for c in inside))
@@ -231,6 +247,7 @@ def chosen(
 
 READS: dict[str, Row] = {
     "stop_gradient": _through,
+    "laid": _through,
     "leaf": _through,
     "again": _through,
     "expand": _expand,
@@ -244,6 +261,8 @@ READS: dict[str, Row] = {
     "folded": _folded,
     "gather": _gather,
     "checked": _checked,
+    "ordered": _ordered,
+    "unordered": _unordered,
     "iota": _iota,
     "random_bits": _random_bits,
 }

@@ -6,6 +6,7 @@ tile has one dimension for each group.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Iterable, Optional, Sequence
 
 from ...tracer.graph import Value
@@ -28,7 +29,8 @@ class Space:
 
     def __init__(self, region: Region, cuts: tuple[int, ...] = ()):
         self.region, self.cuts = region, cuts
-        self.over = {v.id: axes_of(v, region.reads[v.id]) for v in region.reductions}
+        self.sums = [v for v in region.reductions if v.id not in region.whole]
+        self.over = {v.id: axes_of(v, region.reads[v.id]) for v in self.sums}
         self.groups = grouped(region.shape, list(self.over.values()), cuts)
         self.position = {
             axis: (g, k)
@@ -39,20 +41,41 @@ class Space:
 
     def chosen(self) -> Blocks:
         """The size of the tile."""
-        over = {v.id: self.groups_of(self.over[v.id]) for v in self.region.reductions}
+        over = {v.id: self.groups_of(self.over[v.id]) for v in self.sums}
         late = [over.pop(v.id) for v in self.late]
+        held = set().union(*map(self.held, self.late))
         arg = any(v.op in ARG for v in self.region.reductions)
         sizes = [g.size for g, _ in self.groups]
         inner = set().union(*over.values())
         square = self.groups_of(self.cuts)
         nodes = self.region.nodes
         large = any(v.dtype.itemsize > 4 or v.op in LONG for v in nodes)
-        return Blocks(sizes, inner, late, len(nodes), arg, square, large)
+        heavy = not inner.isdisjoint(held)
+        again = bool(self.region.whole)
+        return Blocks(sizes, inner, late, len(nodes), arg, square, large, heavy, again)
+
+    def held(self, v: Value) -> set[int]:
+        """The groups along which partial results of a reduction are held."""
+        axes = (a for a in self.region.reads[v.id] if a is not None)
+        return self.groups_of(axes) | self.groups_of(self.over[v.id])
+
+    def parts(self, g: int) -> int:
+        """How many partial results a group gives."""
+        return self.blocks.shares if g == self.blocks.walk else self.blocks.count(g)
+
+    def parts_of(self, v: Value) -> int:
+        """How many partial results a late reduction leaves."""
+        groups = self.groups_of(self.over[v.id]).intersection(self.blocks.free)
+        return prod(map(self.parts, groups))
+
+    def is_heavy(self, v: Value) -> bool:
+        """Whether a late reduction holds a number for each place of a row."""
+        return not self.held(v).isdisjoint(self.blocks.inner)
 
     @property
     def late(self) -> list[Value]:
         """The reductions that leave partial results."""
-        return [v for v in self.region.reductions if v.id in self.region.late]
+        return [v for v in self.sums if v.id in self.region.late]
 
     def groups_of(self, axes: Iterable[int]) -> set[int]:
         """The groups that these axes of the space make up."""

@@ -22,6 +22,7 @@ def finished(
 ) -> Kernel:
     """The kernel whose body an emitter holds."""
     params = em.params()
+    em.shows = tuple(region.nodes)
     constants = [f"{c}: tl.constexpr" for c, _ in configs[0].constants]
     head = f"def {name}({', '.join([*(p.name for p in params), *constants])}):"
     about = f"    # {summary(region)}"

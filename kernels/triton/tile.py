@@ -10,7 +10,7 @@ What is reduced *late*, over the programs of the grid, leaves partial results.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Sequence
 
 from ...tracer.graph import Value, placeholder
 from ...tracer.types import HALVES, DType, float32
@@ -20,6 +20,7 @@ from .index import Index, Register, Run
 from .kernel import Kernel
 from .lowering import accumulator, combine, finish, neutral, reduction
 from .passes import Passes
+from .prologue import prologue
 from .space import Space
 from .text import finished
 
@@ -76,6 +77,7 @@ class Tile(Space):
     def emit(self) -> None:
         """The body."""
         self.enter()
+        prologue(self)
         walk = self.blocks.walk
         for v in self.late:
             self.start(v)
@@ -88,6 +90,10 @@ class Tile(Space):
                 self.tile()
         for v in self.late:
             self.leave(v)
+        for v, w in self.region.after:
+            reg, over = self.em.read(w, self.place(w)), self.over[v.id]
+            if w.id in self.wanted:
+                self.em.store(w, self.place(w), reg, self.first_only(w, over))
 
     def enter(self) -> None:
         """Which tile this program works on."""
@@ -186,6 +192,10 @@ class Tile(Space):
         names = frozenset(self.groups[g][0].name for g in groups)
         x = self.em.spread(x, names, v.args[0])
         masks = [a.mask for g, a in enumerate(self.em.axes) if g in groups and a.mask]
+        return self.masked(v, x, masks)
+
+    def masked(self, v: Value, x: Reg, masks: Sequence[str]) -> Reg:
+        """What is reduced, dull where a mask is false."""
         if not masks:
             return x
         dull = neutral(v.op, v.args[0].dtype)
@@ -208,6 +218,11 @@ class Tile(Space):
             return Reg("tl.full((), 0, tl.int64)")
         return self.em.name(finish(v, reg.text), reg.walks)
 
+    def reduced_over(self, v: Value, reg: Reg, axis: int, name: str) -> Reg:
+        """The result of a reduction over one dimension that is no group."""
+        text = finish(v, reduction(v, reg.text, axis, name))
+        return self.em.name(text, reg.walks - {name})
+
     def folded(self, v: Value, reg: Reg, over: Iterable[int]) -> Reg:
         """A register reduced over dimensions of the tile."""
         text, walks = reg.text, reg.walks
@@ -218,16 +233,24 @@ class Tile(Space):
 
     def start(self, v: Value) -> None:
         """The accumulator of a reduction that goes over several tiles."""
-        names = frozenset(g.name for g, _ in self.groups)
+        names = frozenset(self.groups[g][0].name for g in self.held(v))
+        self.accumulators[v.id] = self.start_over(v, names)
+
+    def start_over(self, v: Value, names: frozenset) -> Reg:
+        """An accumulator with a place for each of these coordinates."""
         kind, dull = accumulator(v.args[0].dtype), neutral(v.op, v.args[0].dtype)
         text = f"tl.full({self.em.shape(names)}, {dull}, {kind})"
-        self.accumulators[v.id] = self.em.name(text, names, "a")
+        return self.em.name(text, names, "a")
 
     def accumulate(self, v: Value) -> None:
         """Join this tile with those before it."""
         self.em.at(v)
-        reg, acc = self.argument(v), self.accumulators[v.id]
-        joined = combine(v.op, v.args[0].dtype, acc.text, reg.text)
+        self.join(v, self.accumulators[v.id], self.argument(v))
+
+    def join(self, v: Value, acc: Reg, x: Reg, masks: Sequence[str] = ()) -> None:
+        """Add to an accumulator."""
+        x = self.masked(v, x, masks)
+        joined = combine(v.op, v.args[0].dtype, acc.text, x.text)
         self.em.write(f"{acc.text} = {joined}")
 
     def leave(self, v: Value) -> None:
@@ -241,16 +264,14 @@ class Tile(Space):
         acc = self.accumulators[v.id]
         if count == 1:  # no other program has a part in it
             reg = self.close(v, acc, over)
-            self.em.store(v, self.place(v), reg, self.first_only(v, over))
+            self.em.keep(v, self.place(v), reg)
+            if v.id in self.wanted:
+                self.em.store(v, self.place(v), reg, self.first_only(v, over))
             return
         held = placeholder("partial", (count, *v.shape), widened(v.dtype))
         self.partials.append(Partial(v, held))
         reg = self.folded(v, acc, over)
         self.em.store(held, (at, *self.place(v)), reg, self.first_only(v, over))
-
-    def parts(self, g: int) -> int:
-        """How many partial results a group gives."""
-        return self.blocks.shares if g == self.blocks.walk else self.blocks.count(g)
 
     # -- the whole
 

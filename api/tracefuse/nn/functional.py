@@ -8,6 +8,7 @@ from tracefuse.api.nn.functional.distance import *
 from tracefuse.api.nn.functional.dropout import *
 from tracefuse.api.nn.functional.linear import *
 from tracefuse.api.nn.functional.loss import *
+from tracefuse.api.nn.functional.multihead import *
 from tracefuse.api.nn.functional.norm import *
 from tracefuse.api.nn.functional.padding import *
 from tracefuse.api.nn.functional.pool import *

@@ -13,6 +13,7 @@ from ....tracer.graph import Graph
 from .delta import with_deltas
 from .find import cores, find, readers
 from .region import Builder
+from .selection import plain_masks
 from .walks import Pass, is_even, passes
 
 __all__ = ["attended"]
@@ -28,6 +29,7 @@ def attended(graph: Graph, precision: str = "ieee") -> Graph:
     """
     if not any(v.op == "exp" for v in graph.nodes()):
         return graph
+    graph = plain_masks(graph)
     founds = [group[0].found for group in _all(graph, precision)]
     graph = with_deltas(graph, founds)
     todo = [p for group in _all(graph, precision) for p in group]

@@ -35,7 +35,7 @@ COLUMNS: Table = {
     256: ((32, 32, 8, 1),),
 }
 # float32 without tensor cores, where a whole inner axis lies in registers, and with.
-EXACT: Table = {64: ((64, 16, 8, 1), (32, 16, 4, 1))}
+EXACT: Table = {64: ((64, 16, 8, 2), (32, 16, 4, 1))}
 TENSOR: Table = {
     64: ((64, 32, 4, 2), (32, 32, 4, 2)),
     128: ((32, 32, 4, 1), (16, 32, 4, 1)),

@@ -81,15 +81,15 @@ class Machine(stock.InterpreterBuilder):
 
     # -- memory
 
-    def create_masked_load(self, ptrs, mask, other, *rest):  # type: ignore
-        size = element_size(ptrs)
-        self.memory.check("loads", self.grid_idx, ptrs.data, mask.data, size)
-        return super().create_masked_load(ptrs, mask, other, *rest)
+    def create_masked_load(self, ptrs, mask, other, *rest, **named):  # type: ignore
+        size, where = element_size(ptrs), np.asarray(mask.data)
+        self.memory.check("loads", self.grid_idx, ptrs.data, where, size)
+        return super().create_masked_load(ptrs, mask, other, *rest, **named)
 
-    def create_masked_store(self, ptrs, value, mask, *rest):  # type: ignore
-        size = element_size(ptrs)
-        self.memory.check("stores", self.grid_idx, ptrs.data, mask.data, size)
-        return super().create_masked_store(ptrs, value, mask, *rest)
+    def create_masked_store(self, ptrs, value, mask, *rest, **named):  # type: ignore
+        size, where = element_size(ptrs), np.asarray(mask.data)
+        self.memory.check("stores", self.grid_idx, ptrs.data, where, size)
+        return super().create_masked_store(ptrs, value, mask, *rest, **named)
 
     def create_atomic_rmw(self, op, ptr, val, mask, *rest):  # type: ignore
         size = element_size(ptr)

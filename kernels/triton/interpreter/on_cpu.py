@@ -16,6 +16,9 @@ from .interpreter import Interpreted
 __all__ = ["Interpreter", "grid_of"]
 
 
+SMS = 4  # programs that stay, where they make one tile after the other
+
+
 class Interpreter:
     """Every kernel runs exactly, one program after another; accesses are checked."""
 
@@ -77,5 +80,5 @@ class Interpreter:
 
 def grid_of(kernel: Kernel, config: Any) -> tuple[int, ...]:
     """How many programs a configuration takes."""
-    scope = {"cdiv": lambda a, b: -(-a // b), **dict(config.constants)}
+    scope = {"cdiv": lambda a, b: -(-a // b), "SMS": SMS, **dict(config.constants)}
     return tuple(eval(text, {}, scope) for text in kernel.grid)

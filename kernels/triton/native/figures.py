@@ -31,8 +31,9 @@ class Figures:
     """Static facts about one binary.
 
     `loads` and `stores` count accesses of global memory by their width in bits;
-    `asynchronous` those that go past the registers; `tensor` the instructions of
-    tensor cores by name. `stack` counts bytes a thread keeps in memory: spills.
+    `asynchronous` those that go past the registers, `copies` the same by width where
+    they have one; `tensor` the instructions of tensor cores by name. `stack` counts
+    bytes a thread keeps in memory: spills.
     """
 
     registers: int
@@ -42,6 +43,7 @@ class Figures:
     loads: dict[int, int] = field(default_factory=dict)
     stores: dict[int, int] = field(default_factory=dict)
     asynchronous: dict[str, int] = field(default_factory=dict)
+    copies: dict[int, int] = field(default_factory=dict)
     tensor: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -75,6 +77,7 @@ def _counted(names: list[str]) -> dict:
         "instructions": sum(heads.values()),
         "loads": _widths(n for n in names if n.startswith("LDG.")),
         "stores": _widths(n for n in names if n.startswith("STG.")),
+        "copies": _widths(n for n in names if n.startswith("LDGSTS.")),
         "asynchronous": {k: heads[k] for k in ASYNC if heads[k]},
         "tensor": {k: heads[k] for k in TENSOR_CORES if heads[k]},
     }

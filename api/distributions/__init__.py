@@ -1,0 +1,1 @@
+"""Random variables: PyTorch's torch.distributions."""

@@ -1,0 +1,3 @@
+"""`tracefuse.accelerator`."""
+
+from tracefuse.api.gpu.accelerator import *

@@ -1,0 +1,3 @@
+"""Whether results are differentiable: PyTorch's torch.autograd.grad_mode."""
+
+from tracefuse.api.gradmode import *

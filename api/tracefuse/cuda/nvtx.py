@@ -1,0 +1,3 @@
+"""`tracefuse.cuda.nvtx`."""
+
+from tracefuse.api.gpu.nvtx import *

@@ -1,0 +1,1 @@
+"""Matrix products: tiles, forms, operands, what is done to the result."""
