@@ -25,7 +25,7 @@ __all__ = ["check_version", "evaluate", "executable", "run", "run_once"]
 __all__ += ["place_of", "unpacked"]
 
 # Imported when something is compiled for the first time.
-simplifier = Later("..tracer.simplify", __package__)
+simplifier = Later("..tracer.simplifying.simplify", __package__)
 
 _cache: dict[Any, Executable] = {}
 _lock = threading.Lock()

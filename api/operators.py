@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ..tracer.algebra import Algebra
-from ..tracer.hearing import hearing, unheard
+from ..tracer.watching.hearing import hearing, unheard
 
 __all__ = ["give_operators"]
 

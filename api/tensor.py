@@ -19,11 +19,11 @@ import numpy as np
 from ..tracer.broadcast import broadcast
 from ..tracer.elsewhere import Elsewhere
 from ..tracer.graph import Value, here, make, mark, node
-from ..tracer.hearing import hearing, unheard
 from ..tracer.record import Recorder, state
 from ..tracer.shapes import infer
 from ..tracer.storage import Storage, tracked
 from ..tracer.types import BY_NUMPY, DType, bool_
+from ..tracer.watching.hearing import hearing, unheard
 from ..tracer.where import is_library, user_line
 from .amp.ruled import ruled
 from .declared import Declared

@@ -9,11 +9,11 @@ import numpy as np
 from ..tracer.broadcast import broadcast
 from ..tracer.errors import ShapeError
 from ..tracer.graph import Value, here, mark
-from ..tracer.hearing import hearing, unheard
 from ..tracer.record import state
+from ..tracer.recording.written import hides, rewritten
 from ..tracer.storage import check_writable as check_memory
+from ..tracer.watching.hearing import hearing, unheard
 from ..tracer.where import user_line
-from ..tracer.written import hides, rewritten
 from .history import root_of
 from .operands import is_tracked, operand
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence
 
 from ..tracer.control import count
-from ..tracer.declare import declaring
 from ..tracer.errors import TraceError
 from ..tracer.graph import Graph, Value, make, placeholder, reachable
+from ..tracer.recording.declare import declaring
 
 __all__ = ["Cotangents", "Engine", "OpenLoop", "closed_graph", "cotangents_of"]
 __all__ += ["floating", "fresh", "items_of", "perturbed"]

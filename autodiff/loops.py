@@ -2,7 +2,7 @@
 
 A `scan` is pulled back by a scan that runs the other way. The forward is replaced by a
 wider one that also returns what the backward reads of each step; where both would run,
-`tracer/unite.py` makes one of them.
+`tracer/simplifying/unite.py` makes one of them.
 """
 
 from __future__ import annotations

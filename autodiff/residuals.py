@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Sequence
 
-from ..tracer.declare import declaring
 from ..tracer.graph import Graph, Value, placeholder, reachable, replace
+from ..tracer.recording.declare import declaring
 from .adjoints import zeros
 from .kept import kept_values
 from .vjp import between, vjp

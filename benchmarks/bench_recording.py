@@ -23,8 +23,8 @@ import pytest
 import tracefuse
 from tracefuse.api import engine
 from tracefuse.kernels.numpy import compile as numpy_compile
-from tracefuse.tracer.codes import Listener
 from tracefuse.tracer.record import Recorder, state
+from tracefuse.tracer.watching.codes import Listener
 
 LAYERS, BATCH, WIDTH = 20, 8, 64
 

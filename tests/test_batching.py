@@ -11,8 +11,8 @@ from derivative_samples import SAMPLES, index, normal
 from samples import BRANCHING, NOT_TRACED, each, is_random
 from samples import SAMPLES as CALLS
 from sampling import as_array, assert_close, flatten
-from tracefuse.tracer.batching import Draws, batch
-from tracefuse.tracer.batching_graphs import batched_graph
+from tracefuse.tracer.batching.batch import Draws, batch
+from tracefuse.tracer.batching.graphs import batched_graph
 from tracefuse.tracer.errors import TraceError
 from tracefuse.tracer.graph import Graph, constant, make, placeholder
 from tracefuse.tracer.interpret import interpret

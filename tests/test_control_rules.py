@@ -9,9 +9,9 @@ import tracefuse as torch
 from control_tools import check, flat, rand
 from test_control import collatz
 from tracefuse.tracer.errors import FormatError, TraceError
-from tracefuse.tracer.parse import parse_graph
 from tracefuse.tracer.structure import same
-from tracefuse.tracer.text import print_graph
+from tracefuse.tracer.texts.parse import parse_graph
+from tracefuse.tracer.texts.text import print_graph
 
 # -- symbolic sizes
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import tracefuse as torch
 from tracefuse import nn, optim
 from tracefuse.tracer.structure import same
-from tracefuse.tracer.text import parse_graph, print_graph
+from tracefuse.tracer.texts.text import parse_graph, print_graph
 
 GOLDEN = Path(__file__).parent / "golden" / "training_step.txt"
 

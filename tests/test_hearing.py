@@ -6,8 +6,8 @@ import time
 
 import pytest
 import tracefuse
-from tracefuse.tracer.codes import Listener
-from tracefuse.tracer.hearing import hearing, unheard
+from tracefuse.tracer.watching.codes import Listener
+from tracefuse.tracer.watching.hearing import hearing, unheard
 
 
 def inner(x):

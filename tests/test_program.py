@@ -16,7 +16,7 @@ import pytest
 import tracefuse as torch
 from tracefuse import nn
 from tracefuse.tracer.errors import DTypeError, GuardError, ShapeError, TraceError
-from tracefuse.tracer.text import print_graph
+from tracefuse.tracer.texts.text import print_graph
 
 Point = collections.namedtuple("Point", "x y")
 BATCH = {0: torch.Dim("batch")}

@@ -19,8 +19,8 @@ from tracefuse.tracer.algebra import (
 )
 from tracefuse.tracer.graph import Graph, make
 from tracefuse.tracer.interpret import interpret
-from tracefuse.tracer.rewrite import Rules
-from tracefuse.tracer.simplify import RULES, simplify
+from tracefuse.tracer.simplifying.rewrite import Rules
+from tracefuse.tracer.simplifying.simplify import RULES, simplify
 from tracefuse.tracer.structure import same
 from tracefuse.tracer.types import (
     bool_,

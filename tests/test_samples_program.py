@@ -11,7 +11,7 @@ from samples import BRANCHING, NOT_TRACED, SAMPLES, each
 from sampling import assert_close, assert_same, tensors
 from tracefuse.tracer.interpret import interpret
 from tracefuse.tracer.structure import same
-from tracefuse.tracer.text import parse_graph, print_graph
+from tracefuse.tracer.texts.text import parse_graph, print_graph
 
 TRACED = [s for s in SAMPLES if s.name not in NOT_TRACED]
 

@@ -12,8 +12,8 @@ from tracefuse.tracer.algebra import (
 )
 from tracefuse.tracer.graph import Graph, here, make, placeholder
 from tracefuse.tracer.interpret import interpret
-from tracefuse.tracer.rewrite import Rule, Rules, c, x, y
-from tracefuse.tracer.simplify import simplify
+from tracefuse.tracer.simplifying.rewrite import Rule, Rules, c, x, y
+from tracefuse.tracer.simplifying.simplify import simplify
 from tracefuse.tracer.sizes import Dim, guess
 from tracefuse.tracer.structure import graph_key, same, structure_key
 from tracefuse.tracer.types import (

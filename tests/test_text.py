@@ -15,10 +15,10 @@ from tracefuse.tracer.errors import FormatError
 from tracefuse.tracer.graph import Graph, constant, here, make, placeholder
 from tracefuse.tracer.interpret import interpret
 from tracefuse.tracer.ops import OPS
-from tracefuse.tracer.schema import ATTRS, check, operands
 from tracefuse.tracer.sizes import Dim
 from tracefuse.tracer.structure import same
-from tracefuse.tracer.text import parse_graph, print_graph
+from tracefuse.tracer.texts.schema import ATTRS, check, operands
+from tracefuse.tracer.texts.text import parse_graph, print_graph
 from tracefuse.tracer.types import DTYPES, bfloat16, bool_, float32, int64
 from values import INPUTS, S, f, g, h, i, one, p, padded, part, splat, update
 

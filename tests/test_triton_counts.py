@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import tracefuse as torch
-from tracefuse.kernels.triton import special
+from tracefuse.kernels.triton.special import special
 from tracefuse.nn import functional as F
 
 pytest.importorskip("triton")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tracefuse.kernels.triton import scanning, sorting
 from tracefuse.kernels.triton.compile import compile
 from tracefuse.kernels.triton.interpreter.on_cpu import Interpreter
+from tracefuse.kernels.triton.special import scanning, sorting
 from tracefuse.tracer import types as ty
 from tracefuse.tracer.graph import Graph, make, placeholder
 from tracefuse.tracer.interpret import interpret

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tracefuse as torch
-from tracefuse.tracer.consumers import only_taken_by
+from tracefuse.tracer.watching.consumers import only_taken_by
 
 TABLE = np.array([1.0, 2.0, 3.0], np.float32)
 

@@ -6,7 +6,7 @@ import collections
 
 import pytest
 import tracefuse as torch
-from tracefuse.tracer.bundles import alike, is_bundle
+from tracefuse.tracer.watching.bundles import alike, is_bundle
 
 ROWS = {}
 State = collections.namedtuple("State", "h c")

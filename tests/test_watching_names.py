@@ -10,7 +10,7 @@ import tracefuse as torch
 import tracefuse.nn.functional as F
 from tracefuse import nn
 from tracefuse.nn.functional import softplus
-from tracefuse.tracer.scopes import looker
+from tracefuse.tracer.watching.scopes import looker
 
 ROWS = {}
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .sizes import Dim, Int, same_shape, same_size
-from .spelled import substitute
+from .texts.spelled import substitute
 from .types import DType, bool_
 
 __all__ = ["GRAPHS", "Type", "call_sizes", "count", "given", "graphs", "misfit"]

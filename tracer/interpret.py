@@ -13,7 +13,7 @@ from .control import count, graphs, result
 from .graph import Graph, Value
 from .ops import OPS
 from .sizes import Dim
-from .spelled import evaluate
+from .texts.spelled import evaluate
 from .types import float64, from_numpy
 
 __all__ = ["interpret", "values"]

@@ -16,15 +16,16 @@ import weakref
 from typing import Any, Callable, Iterable, Optional
 
 from .elsewhere import away
-from .flushing import Flushing
 from .graph import Graph, Value, make, mark, node, placeholder
-from .layouts import Layouts
-from .meeting import Meeting
-from .moving import Moving
-from .outside import Met, Outside
-from .overlay import Input, Shadow, state
+from .recording.flushing import Flushing
+from .recording.layouts import Layouts
+from .recording.meeting import Meeting
+from .recording.moving import Moving
+from .recording.outside import Met, Outside
+from .recording.overlay import Input, Shadow, state
+from .recording.showing import Showing
+from .recording.written import rewritten
 from .shapes import infer
-from .showing import Showing
 from .storage import (
     Leaf,
     Storage,
@@ -34,7 +35,6 @@ from .storage import (
     tracked,
 )
 from .types import BY_NUMPY
-from .written import rewritten
 
 __all__ = ["CROWD", "Recorder", "Input", "state"]
 

@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any, Callable, Optional, Union
 
 from .bounds import decided
-from .mixed import as_number, complete, guess
+from .recording.mixed import as_number, complete, guess
 from .where import is_library
 
 __all__ = ["Dim", "Int", "numel", "hint", "sized", "told"]

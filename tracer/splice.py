@@ -6,7 +6,7 @@ from typing import Any, Iterable
 
 from .graph import Value, node, reachable
 from .sizes import Dim, Int
-from .spelled import substitute
+from .texts.spelled import substitute
 
 __all__ = ["Splice"]
 

@@ -21,7 +21,7 @@ from .graph import Value, make
 from .meaning import window_counts
 from .ops import OPS
 from .sizes import Dim, Int, hint, same_size
-from .spelled import evaluate
+from .texts.spelled import evaluate
 
 __all__ = ["Storage", "Leaf", "derive", "put", "view_array", "view_strides", "resized"]
 

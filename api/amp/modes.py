@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any, Callable, NamedTuple, Optional
 
-from ...tracer.overlay import state
+from ...tracer.recording.overlay import state
 from ...tracer.types import DType, bfloat16, float16, float32, float64
 from ..math.composite import cast
 from ..tensor import Tensor

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any, Callable, TypeVar
 
-from ...tracer.hearing import hearing, unheard
-from ...tracer.overlay import state
+from ...tracer.recording.overlay import state
+from ...tracer.watching.hearing import hearing, unheard
 from .rules import RULES
 
 __all__ = ["ruled"]

@@ -13,8 +13,8 @@ from typing import Any, Optional
 import numpy as np
 
 from ...tracer.errors import DTypeError
-from ...tracer.numbers import is_traced
 from ...tracer.record import state
+from ...tracer.recording.numbers import is_traced
 from ...tracer.sizes import Dim
 from ...tracer.types import DType, bool_, int64, promote_types
 from ...tracer.types import from_numpy as dtype_of

@@ -15,8 +15,8 @@ from typing import Any, Callable, Iterator, Optional
 import numpy as np
 
 from ...tracer.record import state
+from ...tracer.recording.unseen import is_unseen
 from ...tracer.types import bool_, int64
-from ...tracer.unseen import is_unseen
 from ..defaults import defaults
 from ..tensor import Tensor, value_of
 from .grad_fn import grad_name

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any, Callable, Iterable, Optional, Sequence
 
 from ...autodiff.vjp import between, rule_of, taps, vjp
-from ...tracer.batching import batch
+from ...tracer.batching.batch import batch
 from ...tracer.elsewhere import away
 from ...tracer.graph import Value, constant, make, placeholder, reachable
-from ...tracer.hearing import hearing, unheard
 from ...tracer.record import Recorder, state
 from ...tracer.sizes import Int
 from ...tracer.storage import Leaf
+from ...tracer.watching.hearing import hearing, unheard
 from ..device import where
 from ..placing import moved_to
 from ..tensor import Tensor, wrap

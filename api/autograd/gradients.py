@@ -6,8 +6,8 @@ from typing import Any, Optional, Sequence, Union
 
 from ...tracer.errors import TraceError
 from ...tracer.graph import Value, reachable
-from ...tracer.hearing import unheard
 from ...tracer.record import state
+from ...tracer.watching.hearing import unheard
 from ..arrays.fill import zeros_like
 from ..arrays.joining import stack
 from ..tensor import Tensor, method, value_of

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional, Sequence
 
-from ...tracer.closing import advanced, closed
 from ...tracer.graph import Value, constant, make, placeholder
-from ...tracer.inner import Inner
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import state
+from ...tracer.recording.closing import advanced, closed
+from ...tracer.recording.inner import Inner
 from ...tracer.types import bool_
 from ..arrays.creation import tensor
 from ..arrays.scalars import item

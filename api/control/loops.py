@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-from ...tracer.closing import advanced, closed
 from ...tracer.errors import TraceError
 from ...tracer.graph import Value, constant, here, make
-from ...tracer.inner import Inner
 from ...tracer.record import state
+from ...tracer.recording.closing import advanced, closed
+from ...tracer.recording.inner import Inner
 from ...tracer.sizes import Dim, Int, same_size
 from ...tracer.types import bool_, int64
 from ...tracer.where import user_line

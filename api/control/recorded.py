@@ -7,8 +7,8 @@ import gc
 from typing import Iterator
 
 from ...tracer.errors import TraceError
-from ...tracer.inner import Inner
 from ...tracer.record import state
+from ...tracer.recording.inner import Inner
 
 __all__ = ["check_escapes", "recording"]
 

@@ -6,7 +6,7 @@ from types import CellType
 from typing import Any, Iterator, Optional, Sequence
 
 from ...tracer.record import state
-from ...tracer.views import (
+from ...tracer.watching.views import (
     PLAIN,
     Attribute,
     Contents,
@@ -18,8 +18,8 @@ from ...tracer.views import (
 )
 from ..defaults import defaults
 from ..tensor import Tensor
-from .arrays import is_array
-from .unpack import Kind, is_scalar
+from .paths.arrays import is_array
+from .paths.unpack import Kind, is_scalar
 from .varying import Followed
 
 __all__ = ["described", "place_name", "why_again"]

@@ -7,7 +7,7 @@ from typing import Any, Optional
 import numpy as np
 
 from ..tensor import Tensor
-from .entry import FORK, MISS, Entry
+from .paths.entry import FORK, MISS, Entry
 
 __all__ = ["Cache"]
 

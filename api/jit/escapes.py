@@ -13,11 +13,11 @@ import weakref
 from types import CellType
 from typing import Any, Callable, Iterable
 
-from ...tracer.pins import Pins
 from ...tracer.pytree import flatten
-from ...tracer.spots import Spot, place, spots
+from ...tracer.watching.pins import Pins
+from ...tracer.watching.spots import Spot, place, spots
 from ..tensor import Tensor
-from .path import PLAIN
+from .paths.path import PLAIN
 from .recording import Recording, untraced
 from .varying import Substitution
 

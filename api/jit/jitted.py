@@ -17,29 +17,29 @@ from typing import (
     overload,
 )
 
-from ...tracer.mutation import may_mutate
-from ...tracer.pins import Pins
 from ...tracer.pytree import flatten
 from ...tracer.record import state
 from ...tracer.watch import epoch
+from ...tracer.watching.mutation import may_mutate
+from ...tracer.watching.pins import Pins
 from ...tracer.where import user_level
 from ..backends import using
 from ..config import config
 from .again import why_again
-from .arrays import arrays_of, numbers_of, rely_on_arrays
-from .assigned import Assigned
-from .closing import close_loops
 from .dimensions import Dimensions
-from .entry import FORK, MISS, Entry
-from .flags import flags_of
-from .keeping import check_pure, elsewhere, pins_of, whole
+from .loops.closing import close_loops
 from .lowered import Lowered, lower
-from .path import NotKept, Path
+from .paths.arrays import arrays_of, numbers_of, rely_on_arrays
+from .paths.assigned import Assigned
+from .paths.entry import FORK, MISS, Entry
+from .paths.flags import flags_of
+from .paths.keeping import check_pure, elsewhere, pins_of, whole
+from .paths.path import NotKept, Path
+from .paths.unpack import alike
 from .recording import Recording
 from .report import Report
 from .runs import Runs
 from .session import Rerun
-from .unpack import alike
 from .varying import Varying
 
 __all__ = ["Jitted"]

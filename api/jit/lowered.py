@@ -8,9 +8,9 @@ from ...kernels.numpy.compile import Executable
 from ...tracer.graph import Graph, here
 from ...tracer.later import Later
 from ...tracer.record import Recorder, state
-from ...tracer.simplify import simplify
+from ...tracer.simplifying.simplify import simplify
 from ...tracer.sizes import guess
-from ...tracer.text import print_graph
+from ...tracer.texts.text import print_graph
 from ..engine import executable, run
 
 __all__ = ["Lowered", "lower"]

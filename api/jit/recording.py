@@ -12,21 +12,21 @@ from typing import Any, Container, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
-from ...tracer.codes import Listener
 from ...tracer.elsewhere import Elsewhere
 from ...tracer.graph import Graph, Value, reachable
-from ...tracer.numbers import is_traced
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.record import Recorder, state
+from ...tracer.recording.numbers import is_traced
 from ...tracer.sizes import Dim, hint
 from ...tracer.storage import Storage, resized, view_array
 from ...tracer.watch import touch
+from ...tracer.watching.codes import Listener
 from ..engine import run_once
 from ..tensor import Tensor
 from .border import Border, ahead, find_border
-from .commit import hold, release
-from .driven import Driven, driven_border
-from .given import Given
+from .loops.driven import Driven, driven_border
+from .paths.commit import hold, release
+from .paths.given import Given
 from .varying import Substitution
 
 __all__ = ["Recording", "untraced"]

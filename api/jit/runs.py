@@ -5,19 +5,19 @@ from __future__ import annotations
 import types
 from typing import Any, Callable, Optional
 
-from ...tracer.mutation import asks_for_ints, asks_for_types, may_mutate
-from ...tracer.pins import Pins
 from ...tracer.watch import touch
-from .arrays import is_array
-from .assigned import Assigned
+from ...tracer.watching.mutation import asks_for_ints, asks_for_types, may_mutate
+from ...tracer.watching.pins import Pins
 from .cache import Cache
 from .dimensions import Dimensions
 from .escapes import untrace_outside, untrace_rest
-from .path import Path
+from .paths.arrays import is_array
+from .paths.assigned import Assigned
+from .paths.path import Path
+from .paths.unpack import kinds_of
 from .recording import Recording
 from .session import Again, record
 from .symbols import symbolic_shapes
-from .unpack import kinds_of
 from .varying import Followed, Substitution, Varying
 
 __all__ = ["Runs"]

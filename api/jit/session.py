@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Callable, Optional, Sequence
 
-from ...tracer.codes import Listener
 from ...tracer.errors import TraceError
 from ...tracer.graph import here
-from ...tracer.mutation import asks_for_ints, asks_for_types, may_mutate
 from ...tracer.record import Recorder, state
 from ...tracer.sizes import guess
 from ...tracer.watch import epoch
+from ...tracer.watching.codes import Listener
+from ...tracer.watching.mutation import asks_for_ints, asks_for_types, may_mutate
 from ...tracer.where import user_line
 from ..engine import run
-from .given import Given
+from .loops.turns import Turns
+from .paths.given import Given
+from .paths.told import tell_sizes
 from .recording import Recording
-from .told import tell_sizes
-from .turns import Turns
 from .varying import Substitution
 
 __all__ = ["Again", "Rerun", "record"]

@@ -1,8 +1,9 @@
 """Which Python numbers change between calls, and what follows them in a recording.
 
 A number seen with a second value is *varying*: the next recording gets a traced number
-in its place (tracer/numbers.py), an argument, or something that the pins watch. Where
-recordings go on to depend on its very value all the same, it is *fixed* again.
+in its place (tracer/recording/numbers.py), an argument, or something that the pins
+watch. Where recordings go on to depend on its very value all the same, it is *fixed*
+again.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Any, Iterable, NamedTuple, Optional
 
 import numpy as np
 
-from ...tracer.codes import Listener
-from ...tracer.following import Following
-from ...tracer.numbers import FOLLOWED, is_traced
-from ...tracer.pins import Pins
 from ...tracer.record import Recorder
-from ...tracer.spots import Spot, place, spots
-from ...tracer.views import Contents, holds, mark
+from ...tracer.recording.following import Following
+from ...tracer.recording.numbers import FOLLOWED, is_traced
 from ...tracer.watch import touch
+from ...tracer.watching.codes import Listener
+from ...tracer.watching.pins import Pins
+from ...tracer.watching.spots import Spot, place, spots
+from ...tracer.watching.views import Contents, holds, mark
 
 __all__ = ["Followed", "Source", "Substitution", "Varying"]
 

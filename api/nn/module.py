@@ -10,10 +10,10 @@ from __future__ import annotations
 import weakref
 from typing import Any, Callable, Optional
 
-from ...tracer.bundles import alike
-from ...tracer.numbers import is_traced
 from ...tracer.record import state
+from ...tracer.recording.numbers import is_traced
 from ...tracer.watch import Watched, touch
+from ...tracer.watching.bundles import alike
 from ..tensor import Tensor
 from .hooks import Hooks, call_hooked
 from .members import Members

@@ -10,9 +10,9 @@ from __future__ import annotations
 import warnings
 from typing import Any, Callable, Iterable, Optional
 
-from ...tracer.hearing import hearing, unheard
 from ...tracer.record import state as recording
 from ...tracer.watch import Watched, touch
+from ...tracer.watching.hearing import hearing, unheard
 from ...tracer.where import is_library, user_level
 from ..gradmode import enable_grad, no_grad
 from ..tensor import Tensor, wrap

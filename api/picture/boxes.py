@@ -8,7 +8,7 @@ from typing import Any, Iterable, NamedTuple, Optional, Sequence
 from ...kernels.fusion import plan
 from ...kernels.regions import Region
 from ...tracer.graph import Graph, Value
-from ...tracer.text import node_texts
+from ...tracer.texts.text import node_texts
 
 __all__ = ["Box", "Row", "boxes_of"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from ...tracer.pytree import flatten
 from ...tracer.sizes import Dim
 from ..jit.jitted import Jitted
-from ..jit.unpack import Kind
+from ..jit.paths.unpack import Kind
 from ..tensor import Tensor
 
 __all__ = ["Compiled"]

@@ -15,7 +15,7 @@ from ...tracer.record import state as thread
 from ...tracer.sizes import hint
 from ...tracer.storage import tracked
 from ..autograd.slots import leaf_of
-from ..jit.copies import parted
+from ..jit.paths.copies import parted
 from ..tensor import Tensor
 
 __all__ = ["Condition", "conditions_of"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Iterable, Iterator, NoReturn, Optional
 
 from ...tracer.errors import FormatError
-from ...tracer.literals import Literals
 from ...tracer.sizes import Dim, Int
-from ...tracer.tokens import lines
+from ...tracer.texts.literals import Literals
+from ...tracer.texts.tokens import lines
 from ..files.plain import SCALARS, decode, show
 
 __all__ = ["Field"]

@@ -15,7 +15,7 @@ from ...tracer.errors import GuardError
 from ...tracer.later import Later
 from ...tracer.pytree import rebuild
 from ...tracer.sizes import hint
-from ..jit.unpack import Kind
+from ..jit.paths.unpack import Kind
 from ..tensor import fresh
 
 __all__ = ["PREFIX", "kernels_for", "use_kernels"]

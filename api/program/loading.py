@@ -8,16 +8,16 @@ from typing import Any, Optional
 import numpy as np
 
 from ...tracer.errors import FormatError
-from ...tracer.parse import parse_graph
 from ...tracer.sizes import Dim
+from ...tracer.texts.parse import parse_graph
 from ...tracer.types import BY_SHORT
 from ..files import container
 from ..files.contents import contents
 from ..files.location import location
 from ..files.plain import loads, show
 from ..files.stored import revive
-from ..jit.path import NotKept
-from ..jit.unpack import Kind
+from ..jit.paths.path import NotKept
+from ..jit.paths.unpack import Kind
 from ..tensor import Tensor, fresh
 from .fields import Field
 from .kernels import PREFIX, use_kernels

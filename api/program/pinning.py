@@ -11,10 +11,10 @@ from typing import Any, Iterator, Optional
 from ...tracer.errors import FormatError
 from ...tracer.graph import Graph, Value, placeholder
 from ...tracer.sizes import Dim, Int, hint
-from ...tracer.spelled import substitute
 from ...tracer.splice import Splice
-from ...tracer.text import parse_graph, print_graph
-from ..jit.unpack import Kind
+from ...tracer.texts.spelled import substitute
+from ...tracer.texts.text import parse_graph, print_graph
+from ..jit.paths.unpack import Kind
 from .plan import Plan
 from .signature import Signature
 

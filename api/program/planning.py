@@ -8,9 +8,9 @@ from typing import Any, Iterable, Iterator, Optional
 from ...tracer.errors import TraceError
 from ...tracer.graph import Graph, Value, node
 from ...tracer.sizes import Dim
-from ...tracer.spelled import parse_size
+from ...tracer.texts.spelled import parse_size
 from ...tracer.types import DType
-from ..jit.path import NotKept, Path, Ref, Source
+from ..jit.paths.path import NotKept, Path, Ref, Source
 from ..jit.recording import Recording
 from ..random.generator import default_generator
 from .conditions import conditions_of

@@ -16,7 +16,7 @@ from ...tracer.watch import Watched, touch
 from .. import device as devices
 from ..arrays.scalars import item
 from ..engine import executable, place_of
-from ..jit.tree import Fork, told
+from ..jit.paths.tree import Fork, told
 from ..placing import moved_to
 from ..random.generator import default_generator
 from ..tensor import Tensor, view, wrap, write

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Iterator, NamedTuple
 
-from ...tracer.declare import symbols
 from ...tracer.errors import FormatError, TracefuseError
 from ...tracer.graph import Graph, Value, make, placeholder
-from ...tracer.schema import ATTRS, check
+from ...tracer.recording.declare import symbols
 from ...tracer.sizes import Dim, Int, same_shape
-from ...tracer.spelled import substitute
+from ...tracer.texts.schema import ATTRS, check
+from ...tracer.texts.spelled import substitute
 from ...tracer.types import BY_NUMPY, DType, int64
-from ..jit.unpack import Kind
+from ..jit.paths.unpack import Kind
 from ..tensor import Tensor
 from .conditions import Condition
 from .fields import Field

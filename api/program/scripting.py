@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, Callable, Iterator, Optional, Sequence
 
 from ...tracer.errors import TraceError
-from ...tracer.mutation import asks_for_ints, asks_for_types
 from ...tracer.pytree import rebuild
 from ...tracer.sizes import Dim
-from ..jit.entry import Entry
+from ...tracer.watching.mutation import asks_for_ints, asks_for_types
 from ..jit.jitted import Jitted
+from ..jit.paths.entry import Entry
+from ..jit.paths.unpack import Kind, kinds_of
 from ..jit.recording import Recording
 from ..jit.session import Again, record
-from ..jit.unpack import Kind, kinds_of
 from .hooks import hooked
 from .pinning import settled
 from .planning import Way, plan_of

@@ -8,9 +8,9 @@ from typing import Any, Optional
 from ...tracer.errors import DTypeError, ShapeError
 from ...tracer.pytree import rebuild
 from ...tracer.sizes import Dim, Int, hint
-from ...tracer.spelled import substitute
+from ...tracer.texts.spelled import substitute
 from ...tracer.types import BY_NUMPY, DType
-from ..jit.unpack import Kind
+from ..jit.paths.unpack import Kind
 from ..jit.varying import form
 from ..tensor import Tensor
 from .plan import portable

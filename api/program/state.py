@@ -10,9 +10,9 @@ import functools
 import types
 from typing import Any, Iterable, Iterator, Optional, Sequence
 
-from ...tracer.codes import is_foreign
-from ...tracer.owners import is_users_class
 from ...tracer.types import float64
+from ...tracer.watching.codes import is_foreign
+from ...tracer.watching.owners import is_users_class
 from ..arrays.fill import full
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer

@@ -13,14 +13,14 @@ from ...tracer.errors import FormatError, TraceError
 from ...tracer.later import Later
 from ...tracer.pytree import Spec
 from ...tracer.sizes import Dim, Int
-from ...tracer.text import print_graph
+from ...tracer.texts.text import print_graph
 from ...tracer.types import BY_NUMPY, DType
 from ...tracer.where import user_level
 from ..arrays.scalars import in_host
 from ..files.contents import store
 from ..files.plain import SCALARS, dumps, encode_number, show
 from ..files.stored import kind_of
-from ..jit.unpack import Kind
+from ..jit.paths.unpack import Kind
 from ..size import Size
 from .conditions import Condition
 from .plan import KINDS, MOST_PATHS, Place, Plan

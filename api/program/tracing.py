@@ -6,12 +6,12 @@ from typing import Any, Callable, Optional
 
 from ...tracer.errors import TraceError
 from ...tracer.pytree import flatten
-from ..jit.closing import close_loops
-from ..jit.path import NotKept
+from ..jit.loops.closing import close_loops
+from ..jit.paths.path import NotKept
+from ..jit.paths.unpack import Kind, kinds_of
 from ..jit.recording import Recording
 from ..jit.session import record
 from ..jit.symbols import bound_arguments, symbolic_shapes
-from ..jit.unpack import Kind, kinds_of
 from ..tensor import Tensor
 from .hooks import hooked
 from .pinning import settled

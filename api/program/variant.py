@@ -7,10 +7,10 @@ from typing import Any, Iterable, Optional, Sequence
 
 from ...tracer.errors import DTypeError, GuardError, ShapeError, TraceError
 from ...tracer.sizes import Dim, Int, hint
-from ...tracer.spelled import substitute
-from ..jit.path import NotKept
-from ..jit.tree import Tree, told
-from ..jit.unpack import Kind
+from ...tracer.texts.spelled import substitute
+from ..jit.paths.path import NotKept
+from ..jit.paths.tree import Tree, told
+from ..jit.paths.unpack import Kind
 from .conditions import Condition
 from .plan import Place, Plan
 from .signature import Signature, same, within

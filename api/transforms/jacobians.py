@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional, ParamSpec, Sequence
 from ...autodiff.jvp import jvp
 from ...autodiff.vjp import vjp
 from ...tracer.algebra import eq
-from ...tracer.batching import batch
+from ...tracer.batching.batch import batch
 from ...tracer.graph import Value, constant, make, placeholder
 from ...tracer.pytree import flatten, rebuild
 from ...tracer.sizes import Int, numel

@@ -6,7 +6,7 @@ from typing import Any, Callable, Optional, Sequence
 
 from ...autodiff.jvp import jvp as forward
 from ...autodiff.vjp import vjp as reverse
-from ...tracer.batching import depends
+from ...tracer.batching.batch import depends
 from ...tracer.graph import Value, constant, placeholder, reachable, replace
 from ...tracer.pytree import flatten, rebuild
 from ..math.composite import cast

@@ -1,7 +1,7 @@
 """`vmap`: a function of one example becomes a function of many.
 
 The function runs once, on placeholders of one example's shape; what it recorded is
-then batched (`tracer/batching.py`) and joins the program. Everything else that it
+then batched (`tracer/batching/batch.py`) and joins the program. Everything else that it
 reads is shared by all examples.
 """
 

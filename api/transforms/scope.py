@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Optional
 
-from ...tracer.batching import Batching, Draws, depends
+from ...tracer.batching.batch import Batching, Draws, depends
 from ...tracer.errors import TraceError
 from ...tracer.graph import Value, placeholder
 from ...tracer.sizes import Int

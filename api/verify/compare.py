@@ -9,7 +9,7 @@ import numpy as np
 
 from ...tracer.elsewhere import Elsewhere
 from ...tracer.types import DType
-from ...tracer.views import PLAIN
+from ...tracer.watching.views import PLAIN
 from ..random.generator import Generator
 from ..tensor import Tensor
 from .reach import reach

@@ -14,7 +14,7 @@ from ...tracer.control import GRAPHS, count
 from ...tracer.graph import Graph, Value, here, make, node, placeholder, replace
 from ...tracer.interpret import interpret, values
 from ...tracer.record import Recorder, state
-from ...tracer.simplify import simplify
+from ...tracer.simplifying.simplify import simplify
 from ...tracer.sizes import guess
 from ..engine import executable
 from ..place import copies

@@ -9,10 +9,10 @@ from typing import Any, Iterable, Iterator
 
 import numpy as np
 
-from ...tracer import owners
-from ...tracer.codes import is_foreign
-from ...tracer.views import PLAIN, attributes
 from ...tracer.watch import Watched
+from ...tracer.watching import owners
+from ...tracer.watching.codes import is_foreign
+from ...tracer.watching.views import PLAIN, attributes
 from ..random.generator import Generator, default_generator
 from ..tensor import Tensor
 

@@ -9,10 +9,10 @@ from typing import Any, Callable, Iterable
 
 import numpy as np
 
-from ...tracer import owners
 from ...tracer.elsewhere import Elsewhere
 from ...tracer.record import state
-from ...tracer.views import attributes
+from ...tracer.watching import owners
+from ...tracer.watching.views import attributes
 from ..defaults import defaults
 from ..random.generator import Generator
 from ..tensor import Tensor

@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional, Union
 
 from ...tracer.control import renamed
 from ...tracer.graph import Graph, node, placeholder
-from ...tracer.simplify import simplified
+from ...tracer.simplifying.simplify import simplified
 from ...tracer.sizes import Dim
 from .compile import Executable, compile
 

@@ -16,8 +16,8 @@ from .picking import picked
 from .product.aligning import aligned_product
 from .product.channels import ChannelsLast
 from .product.dividing import divided_product
-from .scattering import multiplied, of_one_in_a_row
-from .sorting import sorted_places
+from .special.scattering import multiplied, of_one_in_a_row
+from .special.sorting import sorted_places
 
 __all__ = ["prepared", "rebuilt"]
 

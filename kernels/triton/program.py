@@ -16,16 +16,16 @@ from ..regions import Region, kind_of
 from .attention.walk import Attention
 from .control import is_control
 from .emit import Emitter
-from .finishing import alone, folded_region
 from .kernel import Kernel
-from .loops import HEAVIEST, Loops
+from .loop.finishing import alone, folded_region
+from .loop.loops import HEAVIEST, Loops
+from .loop.tile import Partial, Tile
 from .product.epilogues import epilogues
 from .product.matmul import Matmul
 from .reads import READS
-from .sorting import merge_kernel
-from .special import special_kernel
+from .special.sorting import merge_kernel
+from .special.special import special_kernel
 from .text import elements
-from .tile import Partial, Tile
 
 __all__ = ["Program", "Step"]
 

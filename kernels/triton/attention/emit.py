@@ -14,9 +14,9 @@ from typing import Callable, Iterator, Optional, Sequence
 from ....tracer.graph import Value, node
 from ....tracer.ops import OPS
 from ....tracer.types import HALVES, float32
-from ..blocks import power
 from ..emit import Axis, Emitter, Reg
 from ..index import Group, Index, Run, number
+from ..loop.blocks import power
 from ..lowering import expression
 from .mask import Band, comparison, decided
 from .walks import MOVES, Pass

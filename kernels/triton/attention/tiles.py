@@ -10,8 +10,8 @@ from __future__ import annotations
 from math import inf, isinf
 from typing import NamedTuple, Optional
 
-from ..blocks import power
 from ..kernel import Config
+from ..loop.blocks import power
 from .mask import Band
 
 __all__ = ["Walk", "candidates", "walks"]

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Sequence
 
-from ..blocks import power
 from ..kernel import Config
+from ..loop.blocks import power
 
 __all__ = ["LOOPED", "PARTS", "Limits", "Row", "Sizes", "candidates", "twos"]
 

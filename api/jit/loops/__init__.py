@@ -1,0 +1,1 @@
+"""Python loops that are proved to be loops of the program."""

@@ -1,0 +1,1 @@
+"""The template of loops: pointwise nodes and reductions."""

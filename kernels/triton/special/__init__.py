@@ -1,0 +1,1 @@
+"""Primitives with a template of their own."""

@@ -1,0 +1,1 @@
+"""vmap as SSA -> SSA."""
