@@ -200,8 +200,16 @@ def test_two_views_of_one_tensor():
         assert base.tolist() == [0, 1, 3, 5, 7, 9, 11, 13, 15, 17]
 
 
+@pytest.fixture
+def interrupts():
+    """Ctrl-C interrupts: jobs in the background begin with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_an_interrupt_leaves_all_written_or_nothing():
+def test_an_interrupt_leaves_all_written_or_nothing(interrupts):
     @tracefuse.jit
     def step(p, q):
         p += 1
