@@ -50,16 +50,16 @@ def _write_eager(t: Any, new: Any) -> None:
         np.copyto(t._array, source, casting="unsafe")
     except ValueError:
         _check_fits(t._array.shape, getattr(source, "shape", ()))
-        _refuse(t._array)
+        _refuse(t)
         raise
     if value is not None:
         t._storage.value = value
     t._storage.version += 1
 
 
-def _refuse(array: Any) -> None:
+def _refuse(t: Any) -> None:
     try:
-        check_memory(array)
+        check_memory(t._array, t._storage.array)
     except (RuntimeError, ValueError) as error:
         raise error from None
 

@@ -134,11 +134,14 @@ def _put_expand(seen: Value, new: Value, attrs: dict) -> Value:
     raise RuntimeError(SHARED)
 
 
-def check_writable(array: Any) -> None:
-    """RuntimeError for a stretched array, ValueError for one that is read-only."""
+def check_writable(array: Any, whole: Any) -> None:
+    """An error where `array`, seen in the memory `whole`, cannot be written.
+
+    RuntimeError for what was stretched or overlaps, ValueError for a read-only array.
+    """
     if not isinstance(array, np.ndarray) or array.flags.writeable:
         return
-    if any(n > 1 and not step for n, step in zip(array.shape, array.strides)):
+    if whole.flags.writeable:
         raise RuntimeError(SHARED)
     raise ValueError(
         "the tensor shares the memory of a NumPy array that is read-only: write to a "

@@ -84,7 +84,7 @@ class Layouts:
     def check_writable(self, t: Any) -> None:
         """An error where `t`, of the outside, cannot be written (storage.py)."""
         seen = self.shadows[t._storage].owner if t._array is None else t
-        check_writable(seen._array)
+        check_writable(seen._array, seen._storage.array)
 
     def learn(self, t: Any) -> None:
         """Python was told how `t` lies in memory."""
