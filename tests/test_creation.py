@@ -162,8 +162,8 @@ def test_recorded_tensors_in_a_list_are_stacked():
 def test_arrays_are_read_anew():
     run = recorded(lambda x: x + tf.tensor(np.ones(2, np.float32)), tf.zeros(2))
     assert run.outputs[0].tolist() == [1, 1]
-    ((_, sites, shared, *_),) = run.recorder.arrays.values()
-    assert sites and not shared and not run.recorder.volatile
+    (met,) = run.recorder.arrays.values()
+    assert met.sites and not met.shared and not run.recorder.volatile
 
 
 # -- NumPy and DLPack
